@@ -1,0 +1,133 @@
+/*
+ * The toolkit's order of versions, which is not quite rpm's: see docs/decisions/0004-versions.md.
+ */
+
+/** A point on the line of versions, or one of its ends. */
+export type VersionPoint = 'MIN' | 'MAX' | ParsedVersion;
+
+export interface ParsedVersion {
+  readonly version: readonly bigint[];
+  /** Empty where the text has no release. */
+  readonly release: readonly bigint[];
+}
+
+const UINT64_LIMIT = 1n << 64n;
+
+/** Reads `2:1.0-3`. Runs of digits or lower-case letters count, as numbers of base 36; all else only separates. */
+export function parseVersion(text: string): ParsedVersion {
+  const dash = text.indexOf('-');
+  const version = dash < 0 ? text : text.slice(0, dash);
+  const withEpoch = /^\d+:/.test(version) ? version : `0:${version}`;
+  return { version: components(withEpoch), release: dash < 0 ? [] : components(text.slice(dash + 1)) };
+}
+
+/** Below 0 where a comes first, above 0 where b does. A release counts only if both have one. */
+export function compareVersions(a: VersionPoint, b: VersionPoint): number {
+  if (a === b) return 0;
+  if (a === 'MIN' || b === 'MAX') return -1;
+  if (a === 'MAX' || b === 'MIN') return 1;
+  const versions = compareComponents(a.version, b.version);
+  if (versions !== 0 || a.release.length === 0 || b.release.length === 0) return versions;
+  return compareComponents(a.release, b.release);
+}
+
+/** The versions that a package has, or that a dependency accepts. */
+export interface VersionInterval {
+  readonly lower: VersionPoint;
+  readonly lowerInclusive: boolean;
+  readonly upper: VersionPoint;
+  readonly upperInclusive: boolean;
+}
+
+export interface VersionedName {
+  readonly name: string;
+  readonly version: string;
+  readonly condition: string;
+  readonly sVersion: string;
+  readonly sCondition: string;
+}
+
+const EVERYTHING: VersionInterval = { lower: 'MIN', lowerInclusive: true, upper: 'MAX', upperInclusive: true };
+
+/** @throws Error where the two conditions leave no version, or one is unknown */
+export function intervalOf(wanted: VersionedName): VersionInterval {
+  const first = halfInterval(wanted.condition, wanted.version);
+  const second = halfInterval(wanted.sCondition, wanted.sVersion);
+  return intersection(first, second);
+}
+
+/** Whether some version lies in both. */
+export function overlaps(a: VersionInterval, b: VersionInterval): boolean {
+  const lower = later(a, b);
+  const upper = earlier(a, b);
+  const order = compareVersions(lower.lower, upper.upper);
+  return order < 0 || (order === 0 && lower.lowerInclusive && upper.upperInclusive);
+}
+
+/** Lower bound, then whether it is included, then upper bound: the toolkit's order of providers. */
+export function compareIntervals(a: VersionInterval, b: VersionInterval): number {
+  return (
+    compareVersions(a.lower, b.lower) ||
+    Number(b.lowerInclusive) - Number(a.lowerInclusive) ||
+    compareVersions(a.upper, b.upper) ||
+    Number(a.upperInclusive) - Number(b.upperInclusive)
+  );
+}
+
+function halfInterval(condition: string, version: string): VersionInterval {
+  if (version === '') {
+    if (condition !== '') throw new Error(`the condition '${condition}' has no version`);
+    return EVERYTHING;
+  }
+  const at = parseVersion(version);
+  switch (condition) {
+    case '':
+    case '=':
+      return { lower: at, lowerInclusive: true, upper: at, upperInclusive: true };
+    case '>=':
+      return { ...EVERYTHING, lower: at };
+    case '>':
+      return { ...EVERYTHING, lower: at, lowerInclusive: false };
+    case '<=':
+      return { ...EVERYTHING, upper: at };
+    case '<':
+      return { ...EVERYTHING, upper: at, upperInclusive: false };
+    default:
+      throw new Error(`unknown condition '${condition}'`);
+  }
+}
+
+function intersection(a: VersionInterval, b: VersionInterval): VersionInterval {
+  if (!overlaps(a, b)) throw new Error('version bounds do not overlap');
+  const { lower, lowerInclusive } = later(a, b);
+  const { upper, upperInclusive } = earlier(a, b);
+  return { lower, lowerInclusive, upper, upperInclusive };
+}
+
+/** The interval that begins later. */
+function later(a: VersionInterval, b: VersionInterval): VersionInterval {
+  const order = compareVersions(a.lower, b.lower);
+  return order > 0 || (order === 0 && !a.lowerInclusive) ? a : b;
+}
+
+/** The interval that ends earlier. */
+function earlier(a: VersionInterval, b: VersionInterval): VersionInterval {
+  const order = compareVersions(a.upper, b.upper);
+  return order < 0 || (order === 0 && !a.upperInclusive) ? a : b;
+}
+
+function components(text: string): bigint[] {
+  return (text.match(/[0-9]+|[a-z]+/g) ?? []).map((run) => {
+    let value = 0n;
+    for (const digit of run) value = value * 36n + BigInt(Number.parseInt(digit, 36));
+    return value < UINT64_LIMIT ? value : 0n;
+  });
+}
+
+function compareComponents(a: readonly bigint[], b: readonly bigint[]): number {
+  for (let i = 0; i < Math.min(a.length, b.length); i++) {
+    const [left, right] = [a[i] as bigint, b[i] as bigint];
+    if (left !== right) return left < right ? -1 : 1;
+  }
+  return a.length - b.length;
+}

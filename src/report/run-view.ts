@@ -1,0 +1,190 @@
+import type { BuildEvent, JobBlocked, JobFacts, RunFinished, RunStarted } from '../scheduler/events';
+import type { JobKind } from '../scheduler/agent';
+import type { Failure } from '../scheduler/failure';
+
+/** One attempt at a job. */
+export interface AttemptView {
+  readonly attempt: number;
+  readonly startedAt: number;
+  endedAt?: number;
+  failure?: Failure;
+  logPath?: string;
+}
+
+export type JobStatus = 'queued' | 'running' | 'succeeded' | 'failed' | 'blocked' | 'cached' | 'delta' | 'ignored' | 'cancelled';
+
+/** All that is known of a job. Times are milliseconds since the epoch. */
+export interface JobView {
+  readonly job: number;
+  readonly kind: JobKind;
+  readonly label: string;
+  readonly node: number;
+  status: JobStatus;
+  reason: string;
+  after?: number;
+  queuedAt?: number;
+  startedAt?: number;
+  finishedAt?: number;
+  worker?: number;
+  readonly attempts: AttemptView[];
+  failure?: Failure;
+  logPath?: string;
+  files: readonly string[];
+  cause?: JobBlocked['cause'];
+}
+
+export interface Counts {
+  readonly total: number;
+  readonly done: number;
+  readonly running: number;
+  readonly failed: number;
+  readonly blocked: number;
+  readonly cached: number;
+}
+
+/** What people see of a run: a fold over its events. Every display reads this. */
+export class RunView {
+  run: RunStarted | undefined;
+  end: RunFinished | undefined;
+  cancelledBecause: string | undefined;
+  usedCachedImplicit = false;
+  /** Time of the latest event. */
+  now = 0;
+  readonly jobs = new Map<number, JobView>();
+  readonly running = new Set<JobView>();
+  readonly nodesDone = new Map<string, number>();
+  private readonly tally: Record<JobStatus, number> = {
+    queued: 0,
+    running: 0,
+    succeeded: 0,
+    failed: 0,
+    blocked: 0,
+    cached: 0,
+    delta: 0,
+    ignored: 0,
+    cancelled: 0,
+  };
+
+  apply(event: BuildEvent): void {
+    this.now = Math.max(this.now, event.time);
+    switch (event.type) {
+      case 'run-started':
+        this.run = event;
+        break;
+      case 'job-queued':
+        this.introduce(event, 'queued').queuedAt = event.time;
+        break;
+      case 'job-skipped': {
+        const job = this.introduce(event, event.how);
+        job.files = event.files;
+        job.finishedAt = event.time;
+        break;
+      }
+      case 'job-started': {
+        const job = this.job(event.job);
+        this.setStatus(job, 'running');
+        job.startedAt = event.time;
+        job.worker = event.worker;
+        break;
+      }
+      case 'attempt-started':
+        this.job(event.job).attempts.push({ attempt: event.attempt, startedAt: event.time });
+        break;
+      case 'attempt-failed': {
+        const attempt = this.job(event.job).attempts.at(-1);
+        if (attempt) Object.assign(attempt, { endedAt: event.time, failure: event.failure, logPath: event.logPath });
+        break;
+      }
+      case 'job-finished': {
+        const job = this.job(event.job);
+        const cancelled = event.failure?.reason === 'cancelled';
+        this.setStatus(job, event.ok ? 'succeeded' : cancelled ? 'cancelled' : 'failed');
+        Object.assign(job, { finishedAt: event.time, failure: event.failure, logPath: event.logPath, files: event.files });
+        const attempt = job.attempts.at(-1);
+        if (attempt) {
+          attempt.endedAt ??= event.time;
+          attempt.logPath ??= event.logPath;
+        }
+        break;
+      }
+      case 'job-blocked': {
+        const known = this.jobs.get(event.job);
+        const job = known ?? this.introduce({ ...event, reason: 'blocked' }, 'blocked');
+        if (known) this.setStatus(job, event.cause.kind === 'stopped' ? 'cancelled' : 'blocked');
+        else if (event.cause.kind === 'stopped') this.setStatus(job, 'cancelled');
+        job.cause = event.cause;
+        break;
+      }
+      case 'node-done':
+        this.nodesDone.set(event.nodeType, (this.nodesDone.get(event.nodeType) ?? 0) + 1);
+        break;
+      case 'cached-implicit-enabled':
+        this.usedCachedImplicit = true;
+        break;
+      case 'run-cancelled':
+        this.cancelledBecause = event.why;
+        break;
+      case 'run-finished':
+        this.end = event;
+        break;
+      case 'notice':
+        break;
+    }
+  }
+
+  get counts(): Counts {
+    const { tally } = this;
+    const cached = tally.cached + tally.delta + tally.ignored;
+    return {
+      total: this.run ? this.run.builds + this.run.tests : this.jobs.size,
+      done: tally.succeeded + tally.failed + cached,
+      running: tally.running,
+      failed: tally.failed,
+      blocked: tally.blocked,
+      cached,
+    };
+  }
+
+  countOf(status: JobStatus): number {
+    return this.tally[status];
+  }
+
+  /** Jobs by name, builds before tests: the order of every table. */
+  sortedJobs(): JobView[] {
+    return [...this.jobs.values()].sort(
+      (a, b) => compareTexts(a.label, b.label) || compareTexts(a.kind, b.kind) || a.job - b.job,
+    );
+  }
+
+  /** Tests and builds that failed once and then succeeded. */
+  flakyJobs(): JobView[] {
+    return this.sortedJobs().filter((job) => job.status === 'succeeded' && job.attempts.length > 1);
+  }
+
+  private introduce(facts: Omit<JobFacts, 'after'> & { readonly after?: number }, status: JobStatus): JobView {
+    const { job, kind, label, node, reason, after } = facts;
+    const view: JobView = { job, kind, label, node, reason, after, status, attempts: [], files: [] };
+    this.jobs.set(job, view);
+    this.tally[status]++;
+    return view;
+  }
+
+  private job(id: number): JobView {
+    const job = this.jobs.get(id);
+    if (!job) throw new Error(`Internal error: expected an event that introduces job ${id} before the others, found none`);
+    return job;
+  }
+
+  private setStatus(job: JobView, status: JobStatus): void {
+    this.tally[job.status]--;
+    this.tally[status]++;
+    if (status === 'running') this.running.add(job);
+    else this.running.delete(job);
+    job.status = status;
+  }
+}
+
+/** By UTF-16 code unit, which is the same everywhere. */
+export function compareTexts(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

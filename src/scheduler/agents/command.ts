@@ -1,0 +1,71 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { BuildAgent, BuildContext, BuildRequest, BuildResult } from '../agent';
+import { failureOf, lastLines, runProgram } from '../runner/run-program';
+import type { RunnerPool } from '../runner/runner-pool';
+
+export interface CommandAgentOptions {
+  readonly runners: RunnerPool;
+  /** Folder for one log file per attempt. It is made if it is not there. */
+  readonly logsDir: string;
+  /** Milliseconds a command gets after TERM, before KILL. Default: 5000. */
+  readonly graceMs?: number;
+  /** How many of its last lines a failure carries. Default: 20. */
+  readonly tailLines?: number;
+}
+
+/** Runs the node's own command. A node without one has nothing to do and succeeds. */
+export class CommandAgent implements BuildAgent {
+  readonly name = 'command-agent';
+
+  constructor(private readonly options: CommandAgentOptions) {}
+
+  async start(): Promise<void> {
+    mkdirSync(this.options.logsDir, { recursive: true });
+    this.options.runners.warmUp();
+  }
+
+  async build(request: BuildRequest, context: BuildContext): Promise<BuildResult> {
+    const { graph, node, attempt } = request;
+    const spec = graph.command(node);
+    if (!spec) return { ok: true, builtFiles: [] };
+    const cwd = resolve(graph.info.baseDir ?? '.', spec.cwd ?? '.');
+    if (!existsSync(cwd)) {
+      return { ok: false, failure: { reason: 'could-not-start', message: `the working directory ${spec.cwd} does not exist` } };
+    }
+    for (const path of spec.inputs ?? []) {
+      if (!existsSync(resolve(cwd, path))) return { ok: false, failure: { reason: 'input-missing', path } };
+    }
+    const argv = spec.command ?? ['/bin/sh', '-c', spec.shell ?? ''];
+    const logPath = join(this.options.logsDir, `${this.logName(request)}.${attempt}.log`);
+    const { graceMs = 5000, tailLines = 20 } = this.options;
+    const end = await runProgram(
+      this.options.runners,
+      {
+        argv,
+        cwd,
+        env: { ...context.env, SPANWRIGHT_ATTEMPT: String(attempt), ...spec.env },
+        stdout: logPath,
+        stderr: logPath,
+      },
+      { signal: context.signal, clock: context.clock, askToEnd: 'SIGTERM', graceMs },
+    );
+    const failure = failureOf(end, argv[0] as string, context.signal.aborted, () => lastLines(logPath, tailLines));
+    if (failure) return { ok: false, failure, logPath };
+    for (const path of spec.outputs ?? []) {
+      if (!existsSync(resolve(cwd, path))) return { ok: false, failure: { reason: 'output-missing', path }, logPath };
+    }
+    return { ok: true, builtFiles: spec.outputs ?? [], logPath };
+  }
+
+  async stop(): Promise<void> {
+    await this.options.runners.stop();
+  }
+
+  /** A file name that tells a person which job it is; the job's number keeps apart what would be the same. */
+  private logName({ label, job, attempt }: BuildRequest): string {
+    const readable = label.replaceAll(/[^A-Za-z0-9._+-]+/g, '-').slice(0, 100);
+    const name = readable === label ? readable : `${readable}-${job}`;
+    return name;
+  }
+}

@@ -1,0 +1,104 @@
+import { formatGoDuration } from '../../util/duration';
+import type { BuildAgent, BuildContext, BuildRequest, BuildResult } from '../agent';
+import { type Failure, isWorthRetrying } from '../failure';
+
+export interface RetryPolicy {
+  /** How many times to try a job. */
+  readonly attempts: number;
+  /** Milliseconds for all attempts of a job together; undefined: no limit. */
+  readonly timeoutMs?: number;
+}
+
+export interface RetryingAgentOptions {
+  /** The policy for one job. */
+  readonly policy: (request: BuildRequest) => RetryPolicy;
+  /** Milliseconds to wait before attempt k+1, times k. Default: 1000, as the toolkit does. */
+  readonly backOffMs?: number;
+}
+
+/**
+ * Tries a job again when it fails, with a linear back-off, and ends it when its time is up.
+ *
+ * There is one deadline for all attempts: a retry gets what is left of the time, never a fresh allowance.
+ */
+export class RetryingAgent implements BuildAgent {
+  readonly name: string;
+
+  constructor(
+    private readonly inner: BuildAgent,
+    private readonly options: RetryingAgentOptions,
+  ) {
+    this.name = inner.name;
+  }
+
+  start(): Promise<void> {
+    return this.inner.start?.() ?? Promise.resolve();
+  }
+
+  stop(): Promise<void> {
+    return this.inner.stop?.() ?? Promise.resolve();
+  }
+
+  async build(request: BuildRequest, context: BuildContext): Promise<BuildResult> {
+    const { attempts, timeoutMs } = this.options.policy(request);
+    const { clock, emit } = context;
+    const deadline = timeoutMs === undefined ? undefined : clock.now() + timeoutMs;
+    for (let attempt = 1; ; attempt++) {
+      emit({ type: 'attempt-started', time: clock.now(), job: request.job, attempt });
+      const result = await this.attempt({ ...request, attempt, deadline }, context, timeoutMs);
+      if (result.ok) return result;
+      const retryInMs = attempt * (this.options.backOffMs ?? 1000);
+      const retry = attempt < attempts && !context.signal.aborted && isWorthRetrying(result.failure);
+      emit({
+        type: 'attempt-failed',
+        time: clock.now(),
+        job: request.job,
+        attempt,
+        attempts,
+        failure: result.failure,
+        logPath: result.logPath,
+        retryInMs: retry ? retryInMs : undefined,
+      });
+      if (!retry) return result;
+      const wait = deadline === undefined ? retryInMs : Math.min(retryInMs, deadline - clock.now());
+      await clock.sleep(wait, context.signal);
+      if (context.signal.aborted) return { ...result, failure: { reason: 'cancelled' } };
+      if (deadline !== undefined && clock.now() >= deadline) return { ...result, failure: timeoutFailure(timeoutMs, attempt, result.failure) };
+    }
+  }
+
+  /** One attempt, ended from here when the job's time is up. */
+  private async attempt(request: BuildRequest, context: BuildContext, timeoutMs: number | undefined): Promise<BuildResult> {
+    const { clock, signal } = context;
+    if (request.deadline === undefined) return this.inner.build(request, context);
+    const time = new AbortController();
+    const timer = new AbortController();
+    const cancel = () => time.abort();
+    signal.addEventListener('abort', cancel, { once: true });
+    if (signal.aborted) cancel();
+    let expired = false;
+    void clock.sleep(request.deadline - clock.now(), timer.signal).then(() => {
+      if (timer.signal.aborted) return;
+      expired = true;
+      time.abort();
+    });
+    try {
+      const result = await this.inner.build(request, { ...context, signal: time.signal });
+      if (result.ok || !expired || signal.aborted) return result;
+      return { ...result, failure: timeoutFailure(timeoutMs, request.attempt, result.failure) };
+    } finally {
+      timer.abort();
+      signal.removeEventListener('abort', cancel);
+    }
+  }
+}
+
+function timeoutFailure(timeoutMs: number | undefined, attempts: number, last: Failure): Failure {
+  return { reason: 'timeout', limitMs: timeoutMs ?? 0, attempts, tail: 'tail' in last ? last.tail : undefined };
+}
+
+/** The time a worker program is told it has left, in Go's syntax. */
+export function remainingTime(request: BuildRequest, context: BuildContext, otherwiseMs: number): string {
+  const left = request.deadline === undefined ? otherwiseMs : request.deadline - context.clock.now();
+  return formatGoDuration(Math.max(1, Math.round(left)));
+}

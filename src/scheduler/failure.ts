@@ -1,0 +1,78 @@
+import { formatDuration } from '../util/duration';
+import { unreachable } from '../util/unreachable';
+
+/** Everything that a build can end with instead of success, with the facts a report needs. */
+export type Failure =
+  /** The program ended with another exit code than 0. */
+  | { readonly reason: 'exit-non-zero'; readonly exitCode: number; readonly tail?: readonly string[] }
+  /** A signal that was not ours ended the program. */
+  | { readonly reason: 'killed'; readonly signal: string; readonly tail?: readonly string[] }
+  /** The time for all attempts was up. We ended the program and its process group. */
+  | { readonly reason: 'timeout'; readonly limitMs: number; readonly attempts: number; readonly tail?: readonly string[] }
+  /** The program could not be started at all. */
+  | { readonly reason: 'could-not-start'; readonly message: string }
+  /** A file that the command reads is not there. */
+  | { readonly reason: 'input-missing'; readonly path: string }
+  /** The command succeeded, but a file that it should have written is not there. */
+  | { readonly reason: 'output-missing'; readonly path: string }
+  /** A package's tests ran and failed. */
+  | { readonly reason: 'check-failed'; readonly message: string }
+  /** The run was cancelled while this was running. */
+  | { readonly reason: 'cancelled' }
+  /** The process that starts programs for us died. */
+  | { readonly reason: 'runner-lost' }
+  /** The simulation was told to fail this. */
+  | { readonly reason: 'simulated' }
+  /** The agent threw: a bug in the agent. */
+  | { readonly reason: 'agent-error'; readonly message: string };
+
+export type FailureReason = Failure['reason'];
+
+/** One line for people: what happened. */
+export function describeFailure(failure: Failure): string {
+  switch (failure.reason) {
+    case 'exit-non-zero':
+      return `exit status ${failure.exitCode}`;
+    case 'killed':
+      return `killed by ${failure.signal}`;
+    case 'timeout':
+      return `timed out: after ${failure.attempts} ${failure.attempts === 1 ? 'attempt' : 'attempts'} the build exceeded the maximum time of ${formatDuration(failure.limitMs)}`;
+    case 'could-not-start':
+      return `could not start: ${failure.message}`;
+    case 'input-missing':
+      return `input ${failure.path} does not exist`;
+    case 'output-missing':
+      return `the command succeeded but did not write its output ${failure.path}`;
+    case 'check-failed':
+      return failure.message;
+    case 'cancelled':
+      return 'cancelled';
+    case 'runner-lost':
+      return 'the runner process that started it died';
+    case 'simulated':
+      return 'simulated failure';
+    case 'agent-error':
+      return failure.message;
+    default:
+      return unreachable(failure);
+  }
+}
+
+/** Whether it is worth another attempt: what the user must mend first, or has stopped, is not. */
+export function isWorthRetrying(failure: Failure): boolean {
+  switch (failure.reason) {
+    case 'timeout':
+    case 'cancelled':
+    case 'input-missing':
+    case 'could-not-start':
+    case 'agent-error':
+      return false;
+    default:
+      return true;
+  }
+}
+
+/** The last lines of the program's output, where the failure has them. */
+export function failureTail(failure: Failure): readonly string[] {
+  return ('tail' in failure && failure.tail) || [];
+}

@@ -1,0 +1,30 @@
+import type { NodeId } from '../../graph/node';
+
+/** Whether to run a job at all, and why. */
+export type Decision =
+  | { readonly build: true; readonly reason: string }
+  | {
+      readonly build: false;
+      readonly how: 'cached' | 'delta' | 'ignored';
+      readonly reason: string;
+      readonly files: readonly string[];
+    };
+
+/**
+ * Decides whether to build. It knows nothing of the order: it is asked about each job once, when everything the job needs
+ * has been decided and is done.
+ */
+export interface RebuildRule {
+  decide(job: number): Decision;
+  /** A node that runs nothing is done. */
+  nodeDone(node: NodeId): void;
+  /** A job that was to be built has been. */
+  jobDone(job: number): void;
+}
+
+/** Builds everything. */
+export const ALWAYS_BUILD: RebuildRule = {
+  decide: () => ({ build: true, reason: 'no rebuild rule is on: always built' }),
+  nodeDone: () => {},
+  jobDone: () => {},
+};

@@ -1,0 +1,35 @@
+/**
+ * Amounts of named resources that running jobs share. A job that wants more than there is gets all of it, and runs alone.
+ */
+export class ResourcePool {
+  private readonly free: Map<string, number>;
+
+  constructor(private readonly capacities: Readonly<Record<string, number>>) {
+    this.free = new Map(Object.entries(capacities));
+  }
+
+  fits(wanted: Readonly<Record<string, number>> | undefined): boolean {
+    if (!wanted) return true;
+    return Object.entries(wanted).every(([name, amount]) => this.clamp(name, amount) <= (this.free.get(name) ?? Number.POSITIVE_INFINITY));
+  }
+
+  take(wanted: Readonly<Record<string, number>> | undefined): void {
+    this.change(wanted, -1);
+  }
+
+  giveBack(wanted: Readonly<Record<string, number>> | undefined): void {
+    this.change(wanted, 1);
+  }
+
+  private change(wanted: Readonly<Record<string, number>> | undefined, sign: 1 | -1): void {
+    for (const [name, amount] of Object.entries(wanted ?? {})) {
+      const free = this.free.get(name);
+      if (free !== undefined) this.free.set(name, free + sign * this.clamp(name, amount));
+    }
+  }
+
+  /** A resource whose amount nobody gave is not limited. */
+  private clamp(name: string, amount: number): number {
+    return Math.min(amount, this.capacities[name] ?? 0);
+  }
+}
