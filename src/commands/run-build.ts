@@ -1,0 +1,216 @@
+import { availableParallelism, totalmem } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { TelemetrySettings } from '../config/telemetry-settings';
+import type { Graph } from '../graph/graph';
+import type { NodeId } from '../graph/node';
+import { perfettoTrace } from '../report/perfetto';
+import { resultsCsv, resultsJson } from '../report/results';
+import { RunView } from '../report/run-view';
+import { stackAgents } from '../scheduler/agent-stack';
+import type { BuildAgent } from '../scheduler/agent';
+import type { RetryPolicy } from '../scheduler/agents/retrying';
+import { costFrom, DurationHistory, type Durations } from '../scheduler/durations';
+import type { BuildEvent } from '../scheduler/events';
+import type { JobTable } from '../scheduler/job-table';
+import { Journal } from '../scheduler/journal';
+import { CyclicPlanError } from '../scheduler/plan';
+import { RunDirectory } from '../scheduler/run-directory';
+import { type RunOptions, type RunOutcome, Scheduler } from '../scheduler/scheduler';
+import type { SchedulerTelemetry } from '../scheduler/scheduler.telemetry';
+import type { Telemetry, TelemetryOptions } from '../telemetry/telemetry';
+import { writeFileAtomically } from '../util/atomic-file';
+import { type Clock, SystemClock } from '../util/clock';
+import { UserError } from '../util/user-error';
+import { VERSION } from './version';
+
+/** Number of workers that 0, or less, stands for. */
+export function workerCount(asked: number): number {
+  return asked > 0 ? asked : availableParallelism();
+}
+
+export interface SessionOptions {
+  readonly runId: string;
+  readonly settings: TelemetrySettings;
+  readonly serviceName: string;
+  /** Where runs leave their folders; undefined: this run leaves none. */
+  readonly runsDir: string | undefined;
+  readonly mainAttributes: Readonly<Record<string, string | number | boolean>>;
+  readonly onProblem: (message: string) => void;
+}
+
+/**
+ * What surrounds one run of a command from its first moment to its last: the run's folder and its trace. It is there before
+ * the graph is read, so that a run which fails on its graph leaves a trace too.
+ */
+export class Session {
+  readonly directory: RunDirectory | undefined;
+  readonly tracing: SchedulerTelemetry | undefined;
+  private readonly telemetry: Telemetry | undefined;
+  private closed: Promise<void> | undefined;
+
+  constructor(readonly options: SessionOptions) {
+    const { settings, runId, runsDir } = options;
+    this.directory = runsDir === undefined ? undefined : RunDirectory.create(runsDir, runId);
+    if (!settings.enabled || (!this.directory && !settings.otlp && !settings.console)) return;
+    // Loaded here: a run without telemetry must not pay for it.
+    const { startTelemetry } = require('../telemetry/telemetry') as typeof import('../telemetry/telemetry');
+    const { SchedulerTelemetry } = require('../scheduler/scheduler.telemetry') as typeof import('../scheduler/scheduler.telemetry');
+    const telemetryOptions: TelemetryOptions = {
+      serviceName: settings.serviceName ?? options.serviceName,
+      serviceVersion: VERSION,
+      buildId: runId,
+      resourceAttributes: settings.resourceAttributes,
+      otlp: settings.otlp,
+      spansFile: this.directory?.spans,
+      console: settings.console,
+      parent: settings.parent,
+      onProblem: (message) => options.onProblem(`telemetry: ${message}`),
+    };
+    this.telemetry = startTelemetry(telemetryOptions);
+    this.tracing = new SchedulerTelemetry(
+      this.telemetry,
+      runId,
+      { 'scheduler.version': VERSION, ...options.mainAttributes },
+      performance.timeOrigin,
+    );
+  }
+
+  /** Ends the trace and sends what is left. A second call waits for the same end. */
+  close(endedAt = new SystemClock().now()): Promise<void> {
+    this.tracing?.end(endedAt);
+    this.closed ??= this.telemetry?.shutdown() ?? Promise.resolve();
+    return this.closed;
+  }
+}
+
+export interface RunBuildOptions
+  extends Pick<
+    RunOptions,
+    'goal' | 'rebuild' | 'stopOnFailure' | 'failOnTestFailure' | 'order' | 'holdCachedImplicit' | 'simulated'
+  > {
+  readonly session: Session;
+  readonly graph: Graph;
+  readonly agent: BuildAgent;
+  readonly policy: (job: { kind: 'build' | 'test'; graph: Graph; node: NodeId }) => RetryPolicy;
+  readonly workers: number;
+  readonly clock?: Clock;
+  /** How long jobs take, where the caller knows. Default: what earlier runs in the same folder took. */
+  readonly durations?: Durations;
+  readonly buildGraphAttributes?: Readonly<Record<string, string | number | boolean>>;
+  /** Told of each event after the view has seen it. */
+  readonly onEvent: (event: BuildEvent, view: RunView) => void;
+}
+
+export interface RunBuildResult {
+  readonly outcome: RunOutcome;
+  readonly view: RunView;
+  readonly jobs: JobTable;
+  /** The signal that cancelled the run. */
+  readonly signal: 'SIGINT' | 'SIGTERM' | undefined;
+}
+
+/**
+ * Runs a graph as a command does: with a journal and a trace in the run's folder, with signals heeded.
+ *
+ * The first SIGINT or SIGTERM starts nothing more, ends what runs, and lets the run finish its reports; the second ends at once.
+ */
+export async function runBuild(options: RunBuildOptions): Promise<RunBuildResult> {
+  const { session, graph, onEvent } = options;
+  const { directory, tracing } = session;
+  const clock = options.clock ?? new SystemClock();
+  const view = new RunView();
+  const history = directory && !options.durations ? new DurationHistory(join(dirname(directory.path), 'durations.json')) : undefined;
+  const journal = directory && session.options.settings.enabled ? new Journal(directory.events, session.options.onProblem) : undefined;
+  const listeners = [
+    ...(tracing ? [tracing.listenerFor(graph, options.buildGraphAttributes)] : []),
+    (event: BuildEvent) => {
+      view.apply(event);
+      onEvent(event, view);
+    },
+    ...(journal ? [journal.listener] : []),
+    ...(history && !options.simulated ? [history.listener] : []),
+  ];
+  const scheduler = makeScheduler({
+    ...options,
+    runId: session.options.runId,
+    clock,
+    agent: stackAgents(options.agent, { policy: options.policy }, tracing),
+    cost: costsOf(graph, options.durations ?? history),
+    listeners,
+    resources: capacities(graph, options.workers),
+    env: tracing?.environment,
+  });
+  const signals = heedSignals((signal) => scheduler.cancel(`received ${signal}`));
+  try {
+    const outcome = await scheduler.run();
+    writeReports(directory, view, session.options.settings.enabled);
+    history?.save();
+    return { outcome, view, jobs: scheduler.jobs, signal: signals.received };
+  } finally {
+    signals.stop();
+    journal?.close();
+    await session.close(clock.now());
+  }
+}
+
+function makeScheduler(options: RunOptions): Scheduler {
+  try {
+    return new Scheduler(options);
+  } catch (error) {
+    if (!(error instanceof CyclicPlanError)) throw error;
+    const names = error.cycle.map((node) => options.graph.label(node));
+    throw new UserError(
+      `the graph cannot be built, as these need each other in a circle: ${names.join(' -> ')} ` +
+        '(see `spanwright graph cycles` for all circles)',
+    );
+  }
+}
+
+function costsOf(graph: Graph, durations: Durations | undefined): RunOptions['cost'] {
+  if (!durations) return undefined;
+  let cost: ReturnType<typeof costFrom> | undefined;
+  const nameOf = (job: number, jobs: JobTable) =>
+    ({ kind: jobs.isTest(job) ? 'test' : 'build', label: graph.label(jobs.firstNodeOf(job)) }) as const;
+  return (job, jobs) => {
+    cost ??= costFrom(
+      durations,
+      Array.from({ length: jobs.count }, (_, other) => nameOf(other, jobs)),
+    );
+    const { kind, label } = nameOf(job, jobs);
+    return cost(kind, label);
+  };
+}
+
+/** Only graphs that ask for resources are limited by them. */
+function capacities(graph: Graph, workers: number): RunOptions['resources'] {
+  let asked = graph.info.resources !== undefined;
+  for (let node = 0; node < graph.size && !asked; node++) asked = graph.command(node)?.resources !== undefined;
+  return asked ? { cpu: workers, memory: totalmem(), ...graph.info.resources } : undefined;
+}
+
+function writeReports(directory: RunDirectory | undefined, view: RunView, withTrace: boolean): void {
+  if (!directory) return;
+  writeFileAtomically(directory.resultsJson, resultsJson(view));
+  writeFileAtomically(directory.resultsCsv, resultsCsv(view));
+  if (withTrace) writeFileAtomically(directory.perfetto, perfettoTrace(view));
+}
+
+function heedSignals(onFirst: (signal: 'SIGINT' | 'SIGTERM') => void) {
+  const state = { received: undefined as 'SIGINT' | 'SIGTERM' | undefined, stop: () => {} };
+  const heed = (signal: 'SIGINT' | 'SIGTERM') => {
+    // The runners' stdin closes with us, and they kill what they have started.
+    if (state.received) process.exit(exitCodeOf(state.received));
+    state.received = signal;
+    onFirst(signal);
+  };
+  process.on('SIGINT', heed).on('SIGTERM', heed);
+  state.stop = () => {
+    process.off('SIGINT', heed).off('SIGTERM', heed);
+  };
+  return state;
+}
+
+/** What a shell expects of a program that a signal ended. */
+export function exitCodeOf(signal: 'SIGINT' | 'SIGTERM'): number {
+  return signal === 'SIGINT' ? 130 : 143;
+}
