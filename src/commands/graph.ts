@@ -521,7 +521,7 @@ function findNodes(graph: Graph, name: string, file: string): NodeId[] {
 /** Up to three names that are few edits away from this one, or begin like it; the nearest first. */
 function similarNames(graph: Graph, name: string): string[] {
   const wanted = name.toLowerCase();
-  const limit = Math.max(2, Math.floor(wanted.length / 3));
+  const limit = Math.min(Math.max(2, Math.floor(wanted.length / 3)), wanted.length - 1);
   const distances = new Map<string, number>();
   for (const naming of NAMINGS) {
     for (let node = 0; node < graph.size; node++) {

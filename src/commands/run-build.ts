@@ -13,14 +13,13 @@ import { costFrom, DurationHistory, type Durations } from '../scheduler/duration
 import type { BuildEvent } from '../scheduler/events';
 import type { JobTable } from '../scheduler/job-table';
 import { Journal } from '../scheduler/journal';
-import { CyclicPlanError } from '../scheduler/plan';
 import { RunDirectory } from '../scheduler/run-directory';
-import { type RunOptions, type RunOutcome, Scheduler } from '../scheduler/scheduler';
+import type { RunOptions, RunOutcome } from '../scheduler/scheduler';
 import type { SchedulerTelemetry } from '../scheduler/scheduler.telemetry';
 import type { Telemetry, TelemetryOptions } from '../telemetry/telemetry';
 import { writeFileAtomically } from '../util/atomic-file';
 import { type Clock, SystemClock } from '../util/clock';
-import { UserError } from '../util/user-error';
+import { makeScheduler } from './make-scheduler';
 import { VERSION } from './version';
 
 /** Number of workers that 0, or less, stands for. */
@@ -150,19 +149,6 @@ export async function runBuild(options: RunBuildOptions): Promise<RunBuildResult
     signals.stop();
     journal?.close();
     await session.close(clock.now());
-  }
-}
-
-function makeScheduler(options: RunOptions): Scheduler {
-  try {
-    return new Scheduler(options);
-  } catch (error) {
-    if (!(error instanceof CyclicPlanError)) throw error;
-    const names = error.cycle.map((node) => options.graph.label(node));
-    throw new UserError(
-      `the graph cannot be built, as these need each other in a circle: ${names.join(' -> ')} ` +
-        '(see `spanwright graph cycles` for all circles)',
-    );
   }
 }
 

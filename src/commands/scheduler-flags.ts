@@ -1,4 +1,6 @@
 import type { CommandSpec, FlagSpec } from '../config/flags';
+import { ORDER_FLAG, PREVIEW_FLAGS, TELEMETRY_FLAGS } from './shared-flags';
+import { SIMULATION_FLAGS } from './simulation-flags';
 
 const file = (name: string, help: string, required = false): FlagSpec => ({ kind: 'existing-file', name, help, required, placeholder: 'FILE' });
 const dir = (name: string, help: string, required = false): FlagSpec => ({ kind: 'existing-dir', name, help, required, placeholder: 'DIR' });
@@ -69,15 +71,10 @@ export const SCHEDULER_SPEC: CommandSpec = {
     text('trace-file', 'Path for the execution trace.'),
     text('timestamp-file', 'Accepted, as the toolkit accepts it.'),
 
-    bool('enable-telemetry', 'Record a trace of the build, in a folder below --runs-dir and, with an endpoint, at a collector.'),
-    text('otlp-endpoint', 'OTLP collector that spans are sent to, such as http://localhost:4317; switches telemetry on.'),
-    { kind: 'string', name: 'runs-dir', default: '.spanwright/runs', placeholder: 'DIR', help: 'Where runs with telemetry leave their folders.' },
-    file('simulated-durations', 'Build times for test-agent, in seconds by SRPM. Without it no time passes.'),
-    bool('simulated-tests', 'Let tests take the time that the file gives them too; else they take none.'),
-    { kind: 'number', name: 'simulated-speedup', default: 1, help: 'How much faster than real time simulated builds pass; inf for at once.' },
-    { kind: 'number', name: 'simulated-failure-rate', default: 0, help: 'Probability, 0 to 1, that an attempt of test-agent fails.' },
-    { kind: 'int', name: 'simulated-seed', default: 1, help: 'Decides which simulated attempts fail.' },
-    { kind: 'enum', name: 'order', values: ['critical-path', 'fifo'], default: 'critical-path', help: 'Which ready package is built first; fifo is the toolkit\'s order, to compare with.' },
+    ...TELEMETRY_FLAGS,
+    ...SIMULATION_FLAGS,
+    ORDER_FLAG,
+    ...PREVIEW_FLAGS,
   ],
   notes: [
     'Exit codes: 0 all built (package tests may have failed); 1 anything else.',

@@ -13,19 +13,19 @@ import { classify, toolkitSummary } from '../report/toolkit-summary';
 import type { RunView } from '../report/run-view';
 import type { BuildAgent } from '../scheduler/agent';
 import { ChrootAgent } from '../scheduler/agents/chroot';
-import { SimulatedAgent } from '../scheduler/agents/simulated';
-import { SimulatedDurations } from '../scheduler/durations';
 import { FreshnessRule } from '../scheduler/rebuild/freshness';
 import { newRunId } from '../scheduler/run-directory';
+import type { RunOptions } from '../scheduler/scheduler';
 import { RunnerPool } from '../scheduler/runner/runner-pool';
 import { shownEndpoint } from '../util/shown-endpoint';
 import { writeFileAtomically } from '../util/atomic-file';
-import { VirtualClock } from '../util/clock';
 import { type LogLevel, ToolkitLogger } from '../util/toolkit-logger';
 import { describeSystemError, UserError } from '../util/user-error';
 import type { Command } from './command';
+import { dryRun } from './dry-run';
 import { type RunBuildResult, runBuild, Session, workerCount } from './run-build';
 import { SCHEDULER_SPEC } from './scheduler-flags';
+import { simulationFrom } from './simulation-flags';
 
 /** The toolkit scheduler's command. Every handled failure is exit code 1, a signal too, as it is there. */
 export const SCHEDULER_COMMAND: Command = {
@@ -67,6 +67,7 @@ class SchedulerCommand {
     this.check();
     if (flags.number('workers') <= 0) log.debug(`No worker count supplied, discovered ${availableParallelism()} logical CPUs.`);
     const reserved = this.reservedRpms();
+    if (flags.bool('dry-run')) return this.preview();
     const session = this.startSession();
     try {
       const goal = this.readGoal();
@@ -89,7 +90,6 @@ class SchedulerCommand {
       const value = flags.number(name);
       if (value <= 0) throw new UserError(`Value in --${name} must be greater than zero. Found ${value}.`);
     }
-    if (flags.number('simulated-speedup') <= 0) throw new UserError('Value in --simulated-speedup must be greater than zero.');
     const mode = flags.string('license-check-mode');
     if (mode === 'none') return;
     for (const kind of ['name', 'exception']) {
@@ -98,6 +98,27 @@ class SchedulerCommand {
       }
     }
     throw new UserError(`the licence check (mode '${mode}') is not supported yet; use --license-check-mode=none`);
+  }
+
+  private async preview(): Promise<number> {
+    const goal = this.readGoal();
+    const { graph, goal: node } = goal;
+    return dryRun({ graph, goal: node, workers: this.workers, rebuild: this.rebuildRule(goal), order: this.order() }, process.stdout);
+  }
+
+  private order(): 'critical-path' | 'fifo' {
+    return this.flags.string('order') as 'critical-path' | 'fifo';
+  }
+
+  private rebuildRule({ lists }: BuildGoal): RunOptions['rebuild'] {
+    const { flags } = this;
+    return (graph, jobs) =>
+      new FreshnessRule(graph, jobs, {
+        maxCascadingRebuilds: flags.number('max-cascading-rebuilds'),
+        noCache: flags.bool('no-cache'),
+        rebuild: lists.rebuild,
+        ignore: lists.ignore,
+      });
   }
 
   private startSession(): Session {
@@ -165,45 +186,29 @@ class SchedulerCommand {
 
   private build(session: Session, goal: BuildGoal): Promise<RunBuildResult> {
     const { flags, log, workers } = this;
-    const { graph, lists } = goal;
+    const { graph } = goal;
     const simulated = flags.string('build-agent') === 'test-agent';
-    const durationsFile = simulated ? flags.optionalString('simulated-durations') : undefined;
-    const durations = durationsFile === undefined ? undefined : SimulatedDurations.read(durationsFile);
+    const simulation = simulated ? simulationFrom(flags) : undefined;
+    const durations = simulation?.durations;
     const timeoutMs = flags.number('timeout');
     return runBuild({
       session,
       graph,
       goal: goal.goal,
-      agent: simulated ? this.simulatedAgent(durations) : this.chrootAgent(session),
+      agent: simulation?.agent ?? this.chrootAgent(session),
       policy: ({ kind }) => ({ attempts: flags.number(kind === 'test' ? 'check-attempts' : 'build-attempts'), timeoutMs }),
       workers,
-      clock: durations && new VirtualClock(flags.number('simulated-speedup')),
+      clock: simulation?.clock,
       simulated: durations !== undefined,
       durations,
-      order: flags.string('order') as 'critical-path' | 'fifo',
+      order: this.order(),
       stopOnFailure: flags.bool('stop-on-failure'),
       failOnTestFailure: false,
       // A simulation makes no RPMs, so none can turn out to provide an implicit name: nothing to wait for.
       holdCachedImplicit: !simulated,
-      rebuild: (of, jobs) =>
-        new FreshnessRule(of, jobs, {
-          maxCascadingRebuilds: flags.number('max-cascading-rebuilds'),
-          noCache: flags.bool('no-cache'),
-          rebuild: lists.rebuild,
-          ignore: lists.ignore,
-        }),
+      rebuild: this.rebuildRule(goal),
       buildGraphAttributes: this.buildGraphAttributes(goal),
-      onEvent: (event, view) => logToolkitEvent(log, view, event),
-    });
-  }
-
-  private simulatedAgent(durations: SimulatedDurations | undefined): BuildAgent {
-    const { flags } = this;
-    const withTests = flags.bool('simulated-tests');
-    return new SimulatedAgent({
-      durationMs: durations && (({ kind, label }) => (kind === 'test' && !withTests ? 0 : (durations.of(kind, label) ?? 0))),
-      failureRate: flags.number('simulated-failure-rate'),
-      seed: flags.number('simulated-seed'),
+      onEvent: (event, view) => logToolkitEvent(log, view, event, flags.bool('explain')),
     });
   }
 

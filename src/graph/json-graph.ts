@@ -166,7 +166,7 @@ function parse(text: string, file: string): JsonGraph {
 }
 
 function check(json: JsonGraph, text: string, file: string): void {
-  validate ??= new Ajv2020({ allErrors: false, strict: true, strictTypes: false, allowUnionTypes: true }).compile(schema);
+  validate ??= new Ajv2020({ allErrors: false, strictTypes: false, strictRequired: false }).compile(schema);
   // Both of command and shell is said in better words than the schema has, later.
   if (validate(json)) return;
   const error = validate.errors?.find(({ keyword }) => keyword !== 'not');

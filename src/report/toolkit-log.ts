@@ -5,7 +5,7 @@ import type { LogLevel, ToolkitLogger } from '../util/toolkit-logger';
 import type { RunView } from './run-view';
 
 /** Tells a run in the toolkit's own lines. Reads the view, which has seen the event already. */
-export function logToolkitEvent(log: ToolkitLogger, view: RunView, event: BuildEvent): void {
+export function logToolkitEvent(log: ToolkitLogger, view: RunView, event: BuildEvent, explain: boolean): void {
   const job = 'job' in event ? view.jobs.get(event.job) : undefined;
   switch (event.type) {
     case 'run-started':
@@ -13,7 +13,8 @@ export function logToolkitEvent(log: ToolkitLogger, view: RunView, event: BuildE
     case 'job-started':
       return log.info(`${job?.kind === 'test' ? 'Testing' : 'Building'}: ${job?.label}`);
     case 'job-skipped':
-      return logSkipped(log, event.kind, event.label, event.how, event.files, event.reason);
+      logSkipped(log, event.kind, event.label, event.how, event.files);
+      return explainJob(log, event.label, event.reason, explain);
     case 'attempt-failed': {
       if (event.retryInMs === undefined) return;
       const what = job?.kind === 'test' ? 'Test' : 'Build';
@@ -47,27 +48,25 @@ export function logToolkitEvent(log: ToolkitLogger, view: RunView, event: BuildE
     case 'notice':
       return log.log(event.level as LogLevel, event.message);
     case 'job-queued':
+      return explainJob(log, event.label, event.reason, explain);
     case 'job-blocked':
     case 'attempt-started':
       return;
   }
 }
 
-function logSkipped(
-  log: ToolkitLogger,
-  kind: string,
-  label: string,
-  how: string,
-  files: readonly string[],
-  reason: string,
-): void {
+/** Says why, to whom asked for it or reads the debug log. */
+function explainJob(log: ToolkitLogger, label: string, reason: string, explain: boolean): void {
+  log.log(explain ? 'info' : 'debug', `Reason for ${label}: ${reason}`);
+}
+
+function logSkipped(log: ToolkitLogger, kind: string, label: string, how: string, files: readonly string[]): void {
   const names = files.map((path) => basename(path)).join(' ');
   if (how === 'ignored' && kind === 'build') {
     log.warn(`Ignored build for '${label}' per user request. RPMs expected to be present: [${names}]`);
   } else if (how === 'ignored') log.warn(`Ignored test for '${label}' per user request.`);
   else if (kind === 'test') log.info(`Skipped test: ${label}`);
   else log.info(`Prebuilt: ${label} -> [${names}]`);
-  log.debug(`${label}: ${reason}`);
 }
 
 function logActive(log: ToolkitLogger, view: RunView): void {

@@ -11,6 +11,7 @@ import {
   NodeState,
   NodeType,
   PACKAGE_FIELDS,
+  type PackageField,
   PATH_FIELDS,
 } from '../../src/graph/node';
 import { readGraph } from '../../src/graph/read-graph';
@@ -51,7 +52,8 @@ function failureOf(dot: string | Buffer, file = FILE): { message: string; line: 
 interface GobParts {
   state?: number;
   type?: number;
-  pkg?: Partial<Record<'name' | 'version' | 'condition' | 'sVersion' | 'sCondition', string>> | undefined;
+  /** Null where the node has no package version. */
+  pkg?: Partial<Record<PackageField, string>> | null;
   strings?: string[];
   implicit?: boolean | undefined;
   firstTypeId?: number;
@@ -73,7 +75,7 @@ const bool = (flag: boolean): Buffer => value(1, uint(flag ? 1 : 0));
 
 function gobInner({ state = 2, type = 1, pkg = { name: 'p' }, strings, implicit, firstTypeId = 65 }: GobParts): Buffer {
   const structId = firstTypeId + 2;
-  const parts = [bool(pkg !== undefined)];
+  const parts = [bool(pkg !== null)];
   if (pkg) {
     parts.push(structDefinition(firstTypeId));
     let last = -1;
@@ -179,7 +181,7 @@ describe('the toolkit’s DOT, written', () => {
       ['p-1-BUILD<UpToDate> (ID=5,TYPE=Build,STATE=UpToDate)', '""', 'forestgreen'],
       ['p-1-BUILD<BuildError> (ID=6,TYPE=Build,STATE=BuildError)', '""', 'darkorange'],
       ['p-1-BUILD<Delta> (ID=7,TYPE=Build,STATE=Delta)', '""', 'gold4'],
-      ['p-1-REMOTE<Cached> (ID=8,TYPE=Remote,STATE=Cached)'.replace('p-1-', 'p--'), '""', 'darkorchid'],
+      ['p--REMOTE<Cached> (ID=8,TYPE=Remote,STATE=Cached)', '""', 'darkorchid'],
       ['p-1-BUILD<Build> (ID=9,TYPE=Build,STATE=Build)', '""', 'gold'],
       ['p--REMOTE<Unresolved> (ID=10,TYPE=Remote,STATE=Unresolved)', '""', 'crimson'],
     ]);
@@ -313,14 +315,9 @@ describe('the gob inside a node', () => {
   });
 
   test('a node without a package has none', () => {
-    const goal = read(dotOf(nodeStatement('n', gobOuter(gobInner({ ...sample, type: 3, pkg: undefined }).subarray()).toString('base64'))));
-    // The default of a parameter takes undefined for "not given", so build the inner stream by hand.
-    const inner = Buffer.concat([bool(false), gobInner(sample).subarray(gobInner(sample).indexOf(value(2, int(5))))]);
-    const bare = read(dotOf(nodeStatement('n', gobOuter(inner).toString('base64'))));
-    expect(bare.hasPackage(0)).toBe(false);
-    expect(bare.field(0, 'name')).toBe('');
-    expect(bare.field(0, 'goalName')).toBe('g');
-    expect(goal.size).toBe(1);
+    const { name, version, condition, sVersion, sCondition, ...expected } = sampleRecord;
+    const graph = read(dotOf(nodeStatement('n', gob({ ...sample, pkg: null }))));
+    expect(graph.record(0)).toEqual({ ...expected, hasPackage: false });
   });
 
   test('the older layout, without RPM path and implicit flag, is recognised', () => {
@@ -735,29 +732,32 @@ describeWithSharedData('the toolkit’s own files', () => {
   ])('%s', (name, jsonName, size, edgeCount) => {
     const cached = name.includes('cached');
 
+    let graph: Graph;
+    beforeAll(() => {
+      graph = readGraph(sharedData(name));
+    });
+
     test(`has the nodes and edges of ${jsonName}`, () => {
-      const graph = readGraph(sharedData(name));
       const bytes = readFileSync(sharedData(jsonName));
       const json = JSON.parse((jsonName.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString()) as PythonGraph;
       expect([graph.size, graph.edgeCount]).toEqual([size, edgeCount]);
       const ours = inItsWords(graph);
-      const shortened = ours.nodes.map((node, i) => inTheFewerWordsOf(json.nodes[i] as PythonNode, node, cached));
+      const shortened = ours.nodes.map((node) => inTheFewerWordsOf(node, cached));
       const told = json.nodes.map((node) => tellTheToolkitsWay(node, cached));
       expectSame({ nodes: shortened, edges: ours.edges }, { nodes: told, edges: json.edges });
     });
 
     if (name.includes('core') || cached) {
       whenPython('has the nodes and edges that the independent reader finds in it', () => {
-        expectSame(inItsWords(readGraph(sharedData(name))), decodeWithPython(sharedData(name)));
+        expectSame(inItsWords(graph), decodeWithPython(sharedData(name)));
       });
     }
 
-    test('is the same graph after it is written and read again', () => {
-      const graph = readGraph(sharedData(name));
-      const again = readToolkitDot(written(graph), name);
-      const [before, after] = [inItsWords(graph), inItsWords(again)];
-      expectSame(after, before);
-    });
+    if (name.includes('core') || size > 40_000) {
+      test('is the same graph after it is written and read again', () => {
+        expectSame(inItsWords(readToolkitDot(written(graph), name)), inItsWords(graph));
+      });
+    }
   });
 
   /** What the JSON files tell of a node, with what they leave to the reader said: conditions and the fetcher's states. */
@@ -773,7 +773,7 @@ describeWithSharedData('the toolkit’s own files', () => {
   }
 
   /** Our node, cut down to what the JSON files tell. */
-  function inTheFewerWordsOf(_: PythonNode, node: PythonNode, cached: boolean): PythonNode {
+  function inTheFewerWordsOf(node: PythonNode, cached: boolean): PythonNode {
     const { id, type, state, name, version, sversion, scond, implicit } = node;
     if (type === 'Goal') return { id, type, state, goal: node.goal as string };
     if (type === 'PureMeta') return { id, type, state };

@@ -1,0 +1,43 @@
+import { RunView } from '../report/run-view';
+import { SimulatedAgent } from '../scheduler/agents/simulated';
+import type { BuildEvent } from '../scheduler/events';
+import type { RunOptions } from '../scheduler/scheduler';
+import { VirtualClock } from '../util/clock';
+import { makeScheduler } from './make-scheduler';
+
+/**
+ * Goes through a run without building anything and prints what it would do, in order, with the reason for each.
+ *
+ * @returns the exit code: 0 where everything could be built, else 1
+ */
+export async function dryRun(
+  options: Omit<RunOptions, 'agent' | 'runId' | 'listeners' | 'clock'>,
+  out: NodeJS.WritableStream,
+): Promise<number> {
+  const view = new RunView();
+  const lines: string[] = [];
+  const listener = (event: BuildEvent) => {
+    view.apply(event);
+    if (event.type === 'job-started') {
+      const job = view.jobs.get(event.job);
+      if (job) lines.push(`would ${job.kind === 'test' ? 'test' : 'build'}  ${job.label}: ${job.reason}`);
+    } else if (event.type === 'job-skipped') {
+      lines.push(`would ${event.how === 'ignored' ? 'ignore' : 'reuse'} ${event.label}${event.kind === 'test' ? ' (test)' : ''}: ${event.reason}`);
+    } else if (event.type === 'job-blocked') {
+      const by = event.cause.kind === 'stopped' ? 'the end of the run' : event.cause.label;
+      lines.push(`blocked     ${event.label}${event.kind === 'test' ? ' (test)' : ''}: by ${by}, which nobody provides`);
+    }
+  };
+  const scheduler = makeScheduler({
+    ...options,
+    agent: new SimulatedAgent(),
+    clock: new VirtualClock(),
+    runId: 'dry-run',
+    listeners: [listener],
+  });
+  const { status } = await scheduler.run();
+  const { cached, blocked } = view.counts;
+  lines.push(`${view.countOf('succeeded')} would be built or tested, ${cached} reused, ${blocked} blocked`);
+  out.write(`${lines.join('\n')}\n`);
+  return status === 'succeeded' ? 0 : 1;
+}
