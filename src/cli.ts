@@ -9,11 +9,19 @@ const COMMANDS: readonly { readonly name: string; readonly summary: string; read
     summary: 'Build a graph.',
     load: () => (require('./commands/build') as typeof import('./commands/build')).BUILD_COMMAND,
   },
-  { name: 'graph stats', summary: 'Count what is in a graph, and measure its depth and width.', load: () => graphCommand('stats') },
+  {
+    name: 'graph stats',
+    summary: 'Count what is in a graph, and measure its depth and width.',
+    load: () => graphCommand('stats'),
+  },
   { name: 'graph cycles', summary: 'Find circles of dependencies.', load: () => graphCommand('cycles') },
   { name: 'graph path', summary: 'Show how one node needs another.', load: () => graphCommand('path') },
   { name: 'graph why', summary: 'Show who needs a node, and why.', load: () => graphCommand('why') },
-  { name: 'graph convert', summary: 'Write a graph, or a part of it, in another format.', load: () => graphCommand('convert') },
+  {
+    name: 'graph convert',
+    summary: 'Write a graph, or a part of it, in another format.',
+    load: () => graphCommand('convert'),
+  },
   {
     name: 'report',
     summary: 'Tell what came of a run.',
@@ -46,7 +54,7 @@ function usage(): string {
 function main(argv: readonly string[]): Promise<void> | undefined {
   const [first, second] = argv;
   if (first === '--version') {
-    process.stdout.write(`${(require('./commands/version') as typeof import('./commands/version')).VERSION}\n`);
+    process.stdout.write(`${(require('./util/version') as typeof import('./util/version')).VERSION}\n`);
     return;
   }
   if (first === undefined || first === '--help' || first === '-h' || first === 'help') {

@@ -36,20 +36,57 @@ const SPEC: CommandSpec = {
       values: ['command-agent', 'test-agent'],
       help: 'What builds: command-agent runs the commands, test-agent simulates. Default: command-agent where the graph has commands.',
     },
-    { kind: 'int', name: 'build-attempts', default: 1, help: 'How many times to try a build, where its node does not say.' },
-    { kind: 'int', name: 'check-attempts', default: 1, help: 'How many times to try a test, where its node does not say.' },
-    { kind: 'duration', name: 'timeout', placeholder: 'DURATION', help: 'Time for one build, all attempts together. Default: none.' },
-    { kind: 'duration', name: 'grace', default: '5s', placeholder: 'DURATION', help: 'Time from asking a command to end (TERM) to killing it.' },
+    {
+      kind: 'int',
+      name: 'build-attempts',
+      default: 1,
+      help: 'How many times to try a build, where its node does not say.',
+    },
+    {
+      kind: 'int',
+      name: 'check-attempts',
+      default: 1,
+      help: 'How many times to try a test, where its node does not say.',
+    },
+    {
+      kind: 'duration',
+      name: 'timeout',
+      placeholder: 'DURATION',
+      help: 'Time for one build, all attempts together. Default: none.',
+    },
+    {
+      kind: 'duration',
+      name: 'grace',
+      default: '5s',
+      placeholder: 'DURATION',
+      help: 'Time from asking a command to end (TERM) to killing it.',
+    },
     { kind: 'bool', name: 'stop-on-failure', help: 'Start nothing more after the first failure.' },
     ORDER_FLAG,
     ...PREVIEW_FLAGS,
     { kind: 'bool', name: 'json', help: 'Print each event as one line of JSON on stdout.' },
     { kind: 'bool', name: 'quiet', help: 'Print only what went wrong.' },
-    { kind: 'enum', name: 'color', values: ['always', 'auto', 'never'], default: 'auto', help: 'Colours; NO_COLOR is heeded.' },
-    { kind: 'string', name: 'output', placeholder: 'FILE', help: 'Path for the graph as the build leaves it (.json or the toolkit\'s DOT, also .gz).' },
-    { kind: 'string', name: 'output-build-state-csv-file', placeholder: 'FILE', help: 'Path for a CSV in the toolkit\'s form.' },
-    { kind: 'string', name: 'results-csv', placeholder: 'FILE', help: 'Path for a copy of the run\'s results.csv.' },
-    { kind: 'string', name: 'results-json', placeholder: 'FILE', help: 'Path for a copy of the run\'s results.json.' },
+    {
+      kind: 'enum',
+      name: 'color',
+      values: ['always', 'auto', 'never'],
+      default: 'auto',
+      help: 'Colours; NO_COLOR is heeded.',
+    },
+    {
+      kind: 'string',
+      name: 'output',
+      placeholder: 'FILE',
+      help: "Path for the graph as the build leaves it (.json or the toolkit's DOT, also .gz).",
+    },
+    {
+      kind: 'string',
+      name: 'output-build-state-csv-file',
+      placeholder: 'FILE',
+      help: "Path for a CSV in the toolkit's form.",
+    },
+    { kind: 'string', name: 'results-csv', placeholder: 'FILE', help: "Path for a copy of the run's results.csv." },
+    { kind: 'string', name: 'results-json', placeholder: 'FILE', help: "Path for a copy of the run's results.json." },
     ...TELEMETRY_FLAGS,
     ...SIMULATION_FLAGS,
   ],
@@ -99,7 +136,8 @@ class BuildCommand {
     for (const name of ['build-attempts', 'check-attempts']) {
       if (this.flags.number(name) <= 0) throw new UserError(`Value in --${name} must be greater than zero.`);
     }
-    if (this.flags.bool('json') && this.flags.bool('quiet')) throw new UserError('--json and --quiet exclude each other');
+    if (this.flags.bool('json') && this.flags.bool('quiet'))
+      throw new UserError('--json and --quiet exclude each other');
   }
 
   private startSession(): Session {
@@ -114,7 +152,10 @@ class BuildCommand {
       settings,
       serviceName: 'spanwright',
       runsDir: flags.string('runs-dir'),
-      mainAttributes: { 'scheduler.workers': this.workers, 'scheduler.build_agent': flags.string('build-agent') || 'command-agent' },
+      mainAttributes: {
+        'scheduler.workers': this.workers,
+        'scheduler.build_agent': flags.string('build-agent') || 'command-agent',
+      },
       onProblem: (message) => io.stderr.write(`spanwright: warning: ${message}\n`),
     });
   }
@@ -148,7 +189,10 @@ class BuildCommand {
         policy: ({ kind, node }) => {
           const spec = graph.command(node);
           const timeoutMs = spec?.timeoutMs ?? flags.optionalNumber('timeout');
-          return { attempts: spec?.attempts ?? flags.number(kind === 'test' ? 'check-attempts' : 'build-attempts'), timeoutMs };
+          return {
+            attempts: spec?.attempts ?? flags.number(kind === 'test' ? 'check-attempts' : 'build-attempts'),
+            timeoutMs,
+          };
         },
         workers,
         clock,
@@ -200,7 +244,8 @@ class BuildCommand {
     if (!flags.bool('json') && !flags.bool('quiet')) {
       for (const line of textSummary(view, this.color())) say(line);
       const { directory } = session;
-      if (directory && session.tracing) say(`Trace: ${directory.perfetto} (open it at https://ui.perfetto.dev), and all of the run: ${directory.path}`);
+      if (directory && session.tracing)
+        say(`Trace: ${directory.perfetto} (open it at https://ui.perfetto.dev), and all of the run: ${directory.path}`);
       else if (directory) say(`Results: ${directory.path}`);
       const { otlp } = session.options.settings;
       if (otlp) say(`Trace ${session.tracing?.traceId} sent to ${shownEndpoint(otlp.endpoint)}`);

@@ -22,10 +22,14 @@ export async function dryRun(
       const job = view.jobs.get(event.job);
       if (job) lines.push(`would ${job.kind === 'test' ? 'test' : 'build'}  ${job.label}: ${job.reason}`);
     } else if (event.type === 'job-skipped') {
-      lines.push(`would ${event.how === 'ignored' ? 'ignore' : 'reuse'} ${event.label}${event.kind === 'test' ? ' (test)' : ''}: ${event.reason}`);
+      lines.push(
+        `would ${event.how === 'ignored' ? 'ignore' : 'reuse'} ${event.label}${event.kind === 'test' ? ' (test)' : ''}: ${event.reason}`,
+      );
     } else if (event.type === 'job-blocked') {
       const by = event.cause.kind === 'stopped' ? 'the end of the run' : event.cause.label;
-      lines.push(`blocked     ${event.label}${event.kind === 'test' ? ' (test)' : ''}: by ${by}, which nobody provides`);
+      lines.push(
+        `blocked     ${event.label}${event.kind === 'test' ? ' (test)' : ''}: by ${by}, which nobody provides`,
+      );
     }
   };
   const scheduler = makeScheduler({

@@ -140,41 +140,45 @@ function statsJson(graph: Graph, file: string, measured: GraphStats): string {
 }
 
 function statsText(graph: Graph, file: string, measured: GraphStats): string {
-  const { depth, widestLevel, criticalPath, parallelism, mostNeeded, mostNeeding } = measured;
-  const undefinedHere =
-    measured.knots > 0 ? 'undefined: the graph has cycles' : 'undefined: its builds wait for each other';
-  const peak = (of: DegreePeak | undefined, what: string) =>
-    of ? [number(of.degree), `${what} of ${nameOf(graph, of.node)} (node ${of.node})`] : ['0', what];
-  const rows = [
-    ['nodes', number(measured.nodes)],
-    ['edges', number(measured.edges)],
-    ['builds', number(measured.builds), 'one for each SRPM or command'],
-    ['tests', number(measured.tests), 'one for each SRPM or command'],
-    ['depth', optional(depth), depth === undefined ? undefinedHere : 'nodes on a longest chain, goals left out'],
-    [
-      'widest level',
-      optional(widestLevel?.nodes),
-      widestLevel ? `nodes, on level ${widestLevel.level}` : undefinedHere,
-    ],
-    [
-      'critical path',
-      optional(criticalPath?.length),
-      criticalPath ? 'builds in a row, each counted as 1' : undefinedHere,
-    ],
-    ['parallelism', parallelism?.toFixed(1) ?? '-', 'builds / critical path'],
-    ['most needed', ...peak(mostNeeded, 'dependents')],
-    ['most needing', ...peak(mostNeeding, 'dependencies')],
-    ['knots', number(measured.knots), measured.knots > 0 ? 'see spanwright graph cycles' : 'no cycles'],
-  ];
-  const blocks = [
-    printable(file),
-    table(rows),
-    countTable('type', measured.types),
-    countTable('state', measured.states),
-  ];
-  if (criticalPath?.length)
-    blocks.push(['critical path', ...abridged(criticalPath).map((label) => `  ${label}`)].join('\n'));
+  const { types, states, criticalPath } = measured;
+  const shape = table([...sizeRows(measured), ...orderRows(measured), ...peakRows(graph, measured)]);
+  const blocks = [printable(file), shape, countTable('type', types), countTable('state', states)];
+  if (criticalPath?.length) {
+    const labels = abridged(criticalPath.map(printable));
+    blocks.push(['critical path', ...labels.map((label) => `  ${label}`)].join('\n'));
+  }
   return `${blocks.join('\n\n')}\n`;
+}
+
+function sizeRows({ nodes, edges, builds, tests }: GraphStats): string[][] {
+  return [
+    ['nodes', number(nodes)],
+    ['edges', number(edges)],
+    ['builds', number(builds), 'one for each SRPM or command'],
+    ['tests', number(tests), 'one for each SRPM or command'],
+  ];
+}
+
+function orderRows({ depth, widestLevel, criticalPath, parallelism, knots }: GraphStats): string[][] {
+  const why = knots > 0 ? 'undefined: the graph has cycles' : 'undefined: its builds wait for each other';
+  const row = (name: string, value: number | undefined, remark: string) =>
+    value === undefined ? [name, '-', why] : [name, number(value), remark];
+  return [
+    row('depth', depth, 'nodes on a longest chain, goals left out'),
+    row('widest level', widestLevel?.nodes, `nodes, on level ${widestLevel?.level}`),
+    row('critical path', criticalPath?.length, 'builds in a row, each counted as 1'),
+    ['parallelism', parallelism?.toFixed(1) ?? '-', 'builds / critical path'],
+  ];
+}
+
+function peakRows(graph: Graph, { mostNeeded, mostNeeding, knots, criticalPath }: GraphStats): string[][] {
+  const row = (name: string, of: DegreePeak | undefined, what: string) =>
+    of ? [name, number(of.degree), `${what} of ${nameOf(graph, of.node)} (node ${of.node})`] : [name, '0', what];
+  return [
+    row('most needed', mostNeeded, 'dependents'),
+    row('most needing', mostNeeding, 'dependencies'),
+    ['knots', number(knots), criticalPath ? '' : 'see spanwright graph cycles'],
+  ];
 }
 
 function countTable(what: string, counts: Readonly<Record<string, number>>): string {
@@ -465,10 +469,10 @@ function convert(flags: FlagValues, io: CommandIo): number {
 function partOf(graph: Graph, flags: FlagValues, file: string): Graph {
   const only = flags.optionalString('only');
   const depth = flags.optionalNumber('depth');
-  if (depth !== undefined && depth < 0)
-    throw new UserError(`flag '--depth': expected a number from 0 on, got ${depth}`);
-  if (depth !== undefined && only === undefined)
-    throw new UserError('--depth counts steps from a node: give --only NODE too');
+  if (depth !== undefined) {
+    if (depth < 0) throw new UserError(`flag '--depth': expected a number from 0 on, got ${depth}`);
+    if (only === undefined) throw new UserError('--depth counts steps from a node: give --only NODE too');
+  }
   if (only === undefined) return graph;
   return subgraph(graph, withinSteps(graph, findNodes(graph, only, file), depth)).graph;
 }
@@ -518,8 +522,12 @@ function findNodes(graph: Graph, name: string, file: string): NodeId[] {
   throw new UserError(`no node, package, SRPM or spec is called '${printable(name)}'${hint}`, { file });
 }
 
+/** Likening takes the square of a name's length; no name is longer than this by a slip of the hand. */
+const LONGEST_LIKENED_NAME = 200;
+
 /** Up to three names that are few edits away from this one, or begin like it; the nearest first. */
 function similarNames(graph: Graph, name: string): string[] {
+  if (name.length > LONGEST_LIKENED_NAME) return [];
   const wanted = name.toLowerCase();
   const limit = Math.min(Math.max(2, Math.floor(wanted.length / 3)), wanted.length - 1);
   const distances = new Map<string, number>();
@@ -600,10 +608,6 @@ function argument(flags: FlagValues, at: number): string {
 
 function number(value: number): string {
   return value.toLocaleString('en-US');
-}
-
-function optional(value: number | undefined): string {
-  return value === undefined ? '-' : number(value);
 }
 
 function count(value: number, what: string): string {

@@ -13,7 +13,8 @@ import type { Command } from './command';
 
 const SPEC: CommandSpec = {
   name: 'spanwright report',
-  summary: 'Tells what came of a run, from its journal: the newest run, or the one named. A run that was killed is told as far as it got.',
+  summary:
+    'Tells what came of a run, from its journal: the newest run, or the one named. A run that was killed is told as far as it got.',
   arguments: ['[run]'],
   flags: [
     {
@@ -24,8 +25,20 @@ const SPEC: CommandSpec = {
       help: 'Text for people; JSON or CSV with every job; a trace for Perfetto.',
     },
     { kind: 'bool', name: 'list', help: 'List the runs that there are.' },
-    { kind: 'string', name: 'runs-dir', default: '.spanwright/runs', placeholder: 'DIR', help: 'Where the folders of runs are.' },
-    { kind: 'enum', name: 'color', values: ['always', 'auto', 'never'], default: 'auto', help: 'Colours; NO_COLOR is heeded.' },
+    {
+      kind: 'string',
+      name: 'runs-dir',
+      default: '.spanwright/runs',
+      placeholder: 'DIR',
+      help: 'Where the folders of runs are.',
+    },
+    {
+      kind: 'enum',
+      name: 'color',
+      values: ['always', 'auto', 'never'],
+      default: 'auto',
+      help: 'Colours; NO_COLOR is heeded.',
+    },
   ],
   notes: ['A run is named by its id, by its folder, or by the path of its events.ndjson.'],
 };
@@ -42,7 +55,8 @@ export const REPORT_COMMAND: Command = {
     const view = readJournal(journalPath(runsDir, flags.positional[0]));
     const color = useColor(flags.string('color') as ColorChoice, io.stdout);
     const formats: Record<string, () => string> = {
-      text: () => `${[`Run ${view.run?.runId} of ${view.run?.graph || 'a graph'}, ${view.run?.agent}`, ...textSummary(view, color)].join('\n')}\n`,
+      text: () =>
+        `${[`Run ${view.run?.runId} of ${view.run?.graph || 'a graph'}, ${view.run?.agent}`, ...textSummary(view, color)].join('\n')}\n`,
       json: () => resultsJson(view),
       csv: () => resultsCsv(view),
       perfetto: () => perfettoTrace(view),
@@ -88,6 +102,10 @@ function readJournal(path: string): RunView {
     }
     view.apply(event);
   });
-  if (!view.run) throw new UserError('the journal has no beginning; this is not one of ours, or the run was killed before it began', { file: path });
+  if (!view.run)
+    throw new UserError(
+      'the journal has no beginning; this is not one of ours, or the run was killed before it began',
+      { file: path },
+    );
   return view;
 }

@@ -1,4 +1,4 @@
-import { availableParallelism, totalmem } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TelemetrySettings } from '../config/telemetry-settings';
 import type { Graph } from '../graph/graph';
@@ -6,21 +6,22 @@ import type { NodeId } from '../graph/node';
 import { perfettoTrace } from '../report/perfetto';
 import { resultsCsv, resultsJson } from '../report/results';
 import { RunView } from '../report/run-view';
-import { stackAgents } from '../scheduler/agent-stack';
 import type { BuildAgent } from '../scheduler/agent';
+import { stackAgents } from '../scheduler/agent-stack';
 import type { RetryPolicy } from '../scheduler/agents/retrying';
 import { costFrom, DurationHistory, type Durations } from '../scheduler/durations';
 import type { BuildEvent } from '../scheduler/events';
 import type { JobTable } from '../scheduler/job-table';
 import { Journal } from '../scheduler/journal';
+import { capacitiesFor } from '../scheduler/resource-pool';
 import { RunDirectory } from '../scheduler/run-directory';
 import type { RunOptions, RunOutcome } from '../scheduler/scheduler';
 import type { SchedulerTelemetry } from '../scheduler/scheduler.telemetry';
 import type { Telemetry, TelemetryOptions } from '../telemetry/telemetry';
 import { writeFileAtomically } from '../util/atomic-file';
 import { type Clock, SystemClock } from '../util/clock';
+import { VERSION } from '../util/version';
 import { makeScheduler } from './make-scheduler';
-import { VERSION } from './version';
 
 /** Number of workers that 0, or less, stands for. */
 export function workerCount(asked: number): number {
@@ -53,7 +54,8 @@ export class Session {
     if (!settings.enabled || (!this.directory && !settings.otlp && !settings.console)) return;
     // Loaded here: a run without telemetry must not pay for it.
     const { startTelemetry } = require('../telemetry/telemetry') as typeof import('../telemetry/telemetry');
-    const { SchedulerTelemetry } = require('../scheduler/scheduler.telemetry') as typeof import('../scheduler/scheduler.telemetry');
+    const { SchedulerTelemetry } =
+      require('../scheduler/scheduler.telemetry') as typeof import('../scheduler/scheduler.telemetry');
     const telemetryOptions: TelemetryOptions = {
       serviceName: settings.serviceName ?? options.serviceName,
       serviceVersion: VERSION,
@@ -118,8 +120,12 @@ export async function runBuild(options: RunBuildOptions): Promise<RunBuildResult
   const { directory, tracing } = session;
   const clock = options.clock ?? new SystemClock();
   const view = new RunView();
-  const history = directory && !options.durations ? new DurationHistory(join(dirname(directory.path), 'durations.json')) : undefined;
-  const journal = directory && session.options.settings.enabled ? new Journal(directory.events, session.options.onProblem) : undefined;
+  const history =
+    directory && !options.durations ? new DurationHistory(join(dirname(directory.path), 'durations.json')) : undefined;
+  const journal =
+    directory && session.options.settings.enabled
+      ? new Journal(directory.events, session.options.onProblem)
+      : undefined;
   const listeners = [
     ...(tracing ? [tracing.listenerFor(graph, options.buildGraphAttributes)] : []),
     (event: BuildEvent) => {
@@ -136,7 +142,7 @@ export async function runBuild(options: RunBuildOptions): Promise<RunBuildResult
     agent: stackAgents(options.agent, { policy: options.policy }, tracing),
     cost: costsOf(graph, options.durations ?? history),
     listeners,
-    resources: capacities(graph, options.workers),
+    resources: capacitiesFor(graph, options.workers),
     env: tracing?.environment,
   });
   const signals = heedSignals((signal) => scheduler.cancel(`received ${signal}`));
@@ -165,13 +171,6 @@ function costsOf(graph: Graph, durations: Durations | undefined): RunOptions['co
     const { kind, label } = nameOf(job, jobs);
     return cost(kind, label);
   };
-}
-
-/** Only graphs that ask for resources are limited by them. */
-function capacities(graph: Graph, workers: number): RunOptions['resources'] {
-  let asked = graph.info.resources !== undefined;
-  for (let node = 0; node < graph.size && !asked; node++) asked = graph.command(node)?.resources !== undefined;
-  return asked ? { cpu: workers, memory: totalmem(), ...graph.info.resources } : undefined;
 }
 
 function writeReports(directory: RunDirectory | undefined, view: RunView, withTrace: boolean): void {

@@ -7,11 +7,20 @@ import type { Command } from './command';
  *
  * @param load gets the command when it is really wanted, so that `--version` and `--help` load nothing
  */
-export async function runCommand(program: string, spec: CommandSpec, argv: readonly string[], load: () => Command): Promise<void> {
+export async function runCommand(
+  program: string,
+  spec: CommandSpec,
+  argv: readonly string[],
+  load: () => Command,
+): Promise<void> {
   try {
     const flags = parseFlags(argv, spec);
     if ('asked' in flags) {
-      process.stdout.write(flags.asked === 'help' ? helpText(spec) : `${(require('./version') as typeof import('./version')).VERSION}\n`);
+      process.stdout.write(
+        flags.asked === 'help'
+          ? helpText(spec)
+          : `${(require('../util/version') as typeof import('../util/version')).VERSION}\n`,
+      );
       return;
     }
     process.exitCode = await load().run(flags, { stdout: process.stdout, stderr: process.stderr });

@@ -2,8 +2,20 @@ import type { CommandSpec, FlagSpec } from '../config/flags';
 import { ORDER_FLAG, PREVIEW_FLAGS, TELEMETRY_FLAGS } from './shared-flags';
 import { SIMULATION_FLAGS } from './simulation-flags';
 
-const file = (name: string, help: string, required = false): FlagSpec => ({ kind: 'existing-file', name, help, required, placeholder: 'FILE' });
-const dir = (name: string, help: string, required = false): FlagSpec => ({ kind: 'existing-dir', name, help, required, placeholder: 'DIR' });
+const file = (name: string, help: string, required = false): FlagSpec => ({
+  kind: 'existing-file',
+  name,
+  help,
+  required,
+  placeholder: 'FILE',
+});
+const dir = (name: string, help: string, required = false): FlagSpec => ({
+  kind: 'existing-dir',
+  name,
+  help,
+  required,
+  placeholder: 'DIR',
+});
 const text = (name: string, help: string, required = false): FlagSpec => ({ kind: 'string', name, help, required });
 const bool = (name: string, help: string): FlagSpec => ({ kind: 'bool', name, help });
 const words = (name: string, help: string): FlagSpec => ({ kind: 'words', name, help, placeholder: 'LIST' });
@@ -11,7 +23,8 @@ const words = (name: string, help: string): FlagSpec => ({ kind: 'words', name, 
 /** The toolkit scheduler's flags, and after them our own. */
 export const SCHEDULER_SPEC: CommandSpec = {
   name: 'scheduler',
-  summary: 'Builds a package graph of the Azure Linux toolkit: a drop-in for its scheduler, with a trace of every decision.',
+  summary:
+    'Builds a package graph of the Azure Linux toolkit: a drop-in for its scheduler, with a trace of every decision.',
   flags: [
     file('input', 'Path of the DOT graph to build; may be gzipped.', true),
     text('output', 'Path for the graph as the build leaves it.', true),
@@ -27,17 +40,36 @@ export const SCHEDULER_SPEC: CommandSpec = {
     text('dist-tag', 'Distribution tag of the built packages.', true),
     text('distro-release-version', 'Release version of the distribution.', true),
     text('distro-build-number', 'Build number of the distribution.', true),
-    { kind: 'enum', name: 'build-agent', values: ['test-agent', 'chroot-agent'], help: 'What builds: chroot-agent starts the worker program, test-agent simulates.', required: true },
+    {
+      kind: 'enum',
+      name: 'build-agent',
+      values: ['test-agent', 'chroot-agent'],
+      help: 'What builds: chroot-agent starts the worker program, test-agent simulates.',
+      required: true,
+    },
     text('build-agent-program', 'Path of the worker program, for chroot-agent.'),
     { kind: 'int', name: 'workers', default: 0, help: 'How many builds run at a time; 0 for one per processor.' },
     { kind: 'int', name: 'build-attempts', default: 1, help: 'How many times to try a build.' },
     { kind: 'int', name: 'check-attempts', default: 1, help: 'How many times to try a test.' },
-    { kind: 'int', name: 'extra-layers', default: 0, help: 'How many layers of packages that depend on the listed ones to build too.' },
-    { kind: 'uint64', name: 'max-cascading-rebuilds', default: Number.POSITIVE_INFINITY, help: 'How many layers of dependents a rebuild carries to; 0 for none. Default: no limit.' },
+    {
+      kind: 'int',
+      name: 'extra-layers',
+      default: 0,
+      help: 'How many layers of packages that depend on the listed ones to build too.',
+    },
+    {
+      kind: 'uint64',
+      name: 'max-cascading-rebuilds',
+      default: Number.POSITIVE_INFINITY,
+      help: 'How many layers of dependents a rebuild carries to; 0 for none. Default: no limit.',
+    },
     bool('no-cache', 'Build everything, whatever is on disk.'),
     bool('no-cleanup', 'Leave the build chroots on disk.'),
     bool('stop-on-failure', 'Start nothing more after the first failure.'),
-    bool('optimize-with-cached-implicit', 'Let cached packages stand for implicit names when the graph is cut down at the start.'),
+    bool(
+      'optimize-with-cached-implicit',
+      'Let cached packages stand for implicit names when the graph is cut down at the start.',
+    ),
     bool('allow-toolchain-rebuilds', 'Do not treat rebuilt toolchain packages as conflicts.'),
     file('toolchain-manifest', 'List of the toolchain RPM file names.'),
     text('image-config-file', 'Image configuration whose packages are to be built.'),
@@ -55,14 +87,32 @@ export const SCHEDULER_SPEC: CommandSpec = {
     text('ccache-config', 'Handed to the worker program.'),
     text('max-cpu', 'Handed to the worker program: processors for one build.'),
     { kind: 'duration', name: 'timeout', default: '99h', help: 'Time for one package, all attempts together.' },
-    { kind: 'enum', name: 'license-check-mode', values: ['none', 'warn', 'pedantic', 'fatal'], default: 'fatal', help: 'How strictly licence files of built packages are checked.' },
+    {
+      kind: 'enum',
+      name: 'license-check-mode',
+      values: ['none', 'warn', 'pedantic', 'fatal'],
+      default: 'fatal',
+      help: 'How strictly licence files of built packages are checked.',
+    },
     file('license-check-name-file', 'What licence files are called.'),
     file('license-check-exception-file', 'Files that the licence check leaves out.'),
     text('license-results-file', 'Path for the licence findings as JSON.'),
     text('license-summary-file', 'Path for the licence findings as text.'),
-    { kind: 'enum', name: 'log-level', values: ['panic', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'], default: 'info', help: 'What reaches stderr.' },
+    {
+      kind: 'enum',
+      name: 'log-level',
+      values: ['panic', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'],
+      default: 'info',
+      help: 'What reaches stderr.',
+    },
     text('log-file', 'Path for a log with everything from debug on.'),
-    { kind: 'enum', name: 'log-color', values: ['always', 'auto', 'never'], default: 'auto', help: 'Colours on stderr.' },
+    {
+      kind: 'enum',
+      name: 'log-color',
+      values: ['always', 'auto', 'never'],
+      default: 'auto',
+      help: 'Colours on stderr.',
+    },
     bool('enable-cpu-prof', 'Write a CPU profile.'),
     text('cpu-prof-file', 'Path for the CPU profile.'),
     bool('enable-mem-prof', 'Write a memory profile.'),

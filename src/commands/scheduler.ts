@@ -7,18 +7,18 @@ import { type ColorChoice, useColor } from '../config/terminal';
 import { type BuildGoal, prepareBuildGoal } from '../graph/build-goal';
 import { formatOf, readGraph, writeGraph } from '../graph/read-graph';
 import { analysisLines } from '../report/analysis-text';
+import type { RunView } from '../report/run-view';
 import { stateCsv } from '../report/state-csv';
 import { logToolkitEvent } from '../report/toolkit-log';
 import { classify, toolkitSummary } from '../report/toolkit-summary';
-import type { RunView } from '../report/run-view';
 import type { BuildAgent } from '../scheduler/agent';
 import { ChrootAgent } from '../scheduler/agents/chroot';
 import { FreshnessRule } from '../scheduler/rebuild/freshness';
 import { newRunId } from '../scheduler/run-directory';
-import type { RunOptions } from '../scheduler/scheduler';
 import { RunnerPool } from '../scheduler/runner/runner-pool';
-import { shownEndpoint } from '../util/shown-endpoint';
+import type { RunOptions } from '../scheduler/scheduler';
 import { writeFileAtomically } from '../util/atomic-file';
+import { shownEndpoint } from '../util/shown-endpoint';
 import { type LogLevel, ToolkitLogger } from '../util/toolkit-logger';
 import { describeSystemError, UserError } from '../util/user-error';
 import type { Command } from './command';
@@ -65,7 +65,8 @@ class SchedulerCommand {
   async run(): Promise<number> {
     const { flags, log } = this;
     this.check();
-    if (flags.number('workers') <= 0) log.debug(`No worker count supplied, discovered ${availableParallelism()} logical CPUs.`);
+    if (flags.number('workers') <= 0)
+      log.debug(`No worker count supplied, discovered ${availableParallelism()} logical CPUs.`);
     const reserved = this.reservedRpms();
     if (flags.bool('dry-run')) return this.preview();
     const session = this.startSession();
@@ -103,7 +104,10 @@ class SchedulerCommand {
   private async preview(): Promise<number> {
     const goal = this.readGoal();
     const { graph, goal: node } = goal;
-    return dryRun({ graph, goal: node, workers: this.workers, rebuild: this.rebuildRule(goal), order: this.order() }, process.stdout);
+    return dryRun(
+      { graph, goal: node, workers: this.workers, rebuild: this.rebuildRule(goal), order: this.order() },
+      process.stdout,
+    );
   }
 
   private order(): 'critical-path' | 'fifo' {
@@ -137,7 +141,8 @@ class SchedulerCommand {
       onProblem: (message) => log.warn(message),
     });
     if (settings.otlp) log.info(`Telemetry initialized with endpoint: ${shownEndpoint(settings.otlp.endpoint)}`);
-    if (session.tracing) log.debug(`Trace ${session.tracing.traceId}, files in ${session.directory?.path ?? 'no folder'}`);
+    if (session.tracing)
+      log.debug(`Trace ${session.tracing.traceId}, files in ${session.directory?.path ?? 'no folder'}`);
     return session;
   }
 
@@ -196,7 +201,10 @@ class SchedulerCommand {
       graph,
       goal: goal.goal,
       agent: simulation?.agent ?? this.chrootAgent(session),
-      policy: ({ kind }) => ({ attempts: flags.number(kind === 'test' ? 'check-attempts' : 'build-attempts'), timeoutMs }),
+      policy: ({ kind }) => ({
+        attempts: flags.number(kind === 'test' ? 'check-attempts' : 'build-attempts'),
+        timeoutMs,
+      }),
       workers,
       clock: simulation?.clock,
       simulated: durations !== undefined,
@@ -215,7 +223,10 @@ class SchedulerCommand {
   private chrootAgent(session: Session): BuildAgent {
     const { flags } = this;
     const program = flags.string('build-agent-program');
-    if (!program) throw new UserError('Unable to initialize build agent, error: --build-agent=chroot-agent needs --build-agent-program');
+    if (!program)
+      throw new UserError(
+        'Unable to initialize build agent, error: --build-agent=chroot-agent needs --build-agent-program',
+      );
     return new ChrootAgent({
       runners: new RunnerPool({ size: Math.min(this.workers, availableParallelism()) }),
       worker: {
@@ -265,13 +276,19 @@ class SchedulerCommand {
     };
   }
 
-  private report(goal: BuildGoal, { outcome, view, jobs, signal }: RunBuildResult, reserved: ReadonlySet<string>): number {
+  private report(
+    goal: BuildGoal,
+    { outcome, view, jobs, signal }: RunBuildResult,
+    reserved: ReadonlySet<string>,
+  ): number {
     const { flags, log } = this;
     const conflicts = toolchainConflicts(view, reserved);
     for (const { level, text } of toolkitSummary(view, conflicts)) log.log(level, text);
     for (const line of analysisLines(view)) log.info(line);
     const written = [
-      this.attempt(() => writeFileAtomically(flags.string('output-build-state-csv-file'), stateCsv(goal.graph, jobs, view))),
+      this.attempt(() =>
+        writeFileAtomically(flags.string('output-build-state-csv-file'), stateCsv(goal.graph, jobs, view)),
+      ),
       this.attempt(() => writeGraph(outcome.graph, flags.string('output'), formatOf(flags.string('output')))),
     ];
     const errors: string[] = [];
@@ -284,7 +301,10 @@ class SchedulerCommand {
     }
     if (errors.length > 0) {
       const file = flags.string('log-file');
-      log.log('fatal', `Unable to build package graph.\nFor details see the build summary section above${file ? ` and the build log '${file}'` : ''}.\nError: ${errors.join('\n')}.`);
+      log.log(
+        'fatal',
+        `Unable to build package graph.\nFor details see the build summary section above${file ? ` and the build log '${file}'` : ''}.\nError: ${errors.join('\n')}.`,
+      );
     }
     if (errors.length === 0 && flags.bool('no-cleanup')) {
       log.warn(`ATTENTION! --no-cleanup was given: the build chroots were left in ${flags.string('work-dir')}`);

@@ -46,7 +46,8 @@ export function simulationFrom(flags: FlagValues): Simulation {
   const speedup = flags.number('simulated-speedup');
   const failureRate = flags.number('simulated-failure-rate');
   if (speedup <= 0) throw new UserError('Value in --simulated-speedup must be greater than zero.');
-  if (failureRate < 0 || failureRate > 1) throw new UserError('Value in --simulated-failure-rate must lie between 0 and 1.');
+  if (failureRate < 0 || failureRate > 1)
+    throw new UserError('Value in --simulated-failure-rate must lie between 0 and 1.');
   const file = flags.optionalString('simulated-durations');
   const durations = file === undefined ? undefined : SimulatedDurations.read(file);
   const withTests = flags.bool('simulated-tests');

@@ -102,7 +102,7 @@ export function parseFlags(argv: readonly string[], command: CommandSpec): FlagV
   }
   checkPositional(positional, command.arguments ?? []);
   const values = new Map<string, string | boolean | number | undefined>();
-  for (const spec of command.flags) values.set(spec.name, valueOf(spec, raw.get(spec.name)));
+  for (const spec of command.flags) values.set(spec.name, parseValue(spec, raw.get(spec.name)));
   return new FlagValues(values, positional, new Set(raw.keys()));
 }
 
@@ -126,18 +126,20 @@ function readFlag(
   if (spec.kind === 'bool') {
     if (equals >= 0) {
       const text = word.slice(equals + 1);
-      if (text !== 'true' && text !== 'false') throw new UserError(`expected true or false for flag '--${name}', got '${text}'`);
+      if (text !== 'true' && text !== 'false')
+        throw new UserError(`expected true or false for flag '--${name}', got '${text}'`);
       value = (text === 'true') === value;
     }
   } else {
     const text = equals >= 0 ? word.slice(equals + 1) : rest.shift();
-    if (text === undefined || (equals < 0 && text.startsWith('--'))) throw new UserError(`expected argument for flag '--${name}'`);
+    if (text === undefined || (equals < 0 && text.startsWith('--')))
+      throw new UserError(`expected argument for flag '--${name}'`);
     value = text;
   }
   raw.set(spec.name, value);
 }
 
-function valueOf(spec: FlagSpec, raw: string | boolean | undefined): string | boolean | number | undefined {
+function parseValue(spec: FlagSpec, raw: string | boolean | undefined): string | boolean | number | undefined {
   if (raw === undefined) {
     if (spec.required) throw new UserError(`required flag --${spec.name} not provided`);
     const otherwise = 'default' in spec ? spec.default : undefined;
@@ -151,7 +153,8 @@ function valueOf(spec: FlagSpec, raw: string | boolean | undefined): string | bo
       checkPath(raw, spec.kind === 'existing-dir');
       return raw;
     case 'enum':
-      if (!spec.values.includes(raw)) throw new UserError(`enum value must be one of ${spec.values.join(',')}, got '${raw}'`);
+      if (!spec.values.includes(raw))
+        throw new UserError(`enum value must be one of ${spec.values.join(',')}, got '${raw}'`);
       return raw;
     case 'int':
       if (!/^[+-]?\d+$/.test(raw)) throw wrong('a whole number');
@@ -162,7 +165,8 @@ function valueOf(spec: FlagSpec, raw: string | boolean | undefined): string | bo
       return value;
     }
     case 'uint64': {
-      if (!/^\+?\d+$/.test(raw) || BigInt(raw) >= 1n << 64n) throw wrong('a whole number from 0 to 18446744073709551615');
+      if (!/^\+?\d+$/.test(raw) || BigInt(raw) >= 1n << 64n)
+        throw wrong('a whole number from 0 to 18446744073709551615');
       return BigInt(raw) === (1n << 64n) - 1n ? Number.POSITIVE_INFINITY : Number(raw);
     }
     case 'duration': {
@@ -197,7 +201,9 @@ function expandFiles(argv: readonly string[]): string[] {
   return argv.flatMap((word) => {
     if (!word.startsWith('@') || word === '@') return [word];
     try {
-      return readFileSync(word.slice(1), 'utf8').split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+      return readFileSync(word.slice(1), 'utf8')
+        .split('\n')
+        .filter((line) => line !== '' && !line.startsWith('#'));
     } catch (error) {
       throw new UserError(`cannot read arguments from ${word.slice(1)}: ${describeSystemError(error)}`);
     }
@@ -207,7 +213,12 @@ function expandFiles(argv: readonly string[]): string[] {
 /** The text of `--help`: usage, arguments, flags with their defaults, notes. */
 export function helpText(command: CommandSpec): string {
   const required = command.flags.filter((spec) => spec.required).map(flagUsage);
-  const usage = [command.name, ...required, '[<flags>]', ...(command.arguments ?? []).map((name) => (name.startsWith('[') ? name : `<${name}>`))];
+  const usage = [
+    command.name,
+    ...required,
+    '[<flags>]',
+    ...(command.arguments ?? []).map((name) => (name.startsWith('[') ? name : `<${name}>`)),
+  ];
   const rows: [string, string][] = [
     ['-h, --help', 'Show this help.'],
     ['    --version', 'Show the version.'],
@@ -226,7 +237,8 @@ function flagUsage(spec: FlagSpec): string {
 }
 
 function flagHelp(spec: FlagSpec): string {
-  const otherwise = 'default' in spec && spec.default !== undefined && spec.default !== '' ? ` Default: ${spec.default}.` : '';
+  const otherwise =
+    'default' in spec && spec.default !== undefined && spec.default !== '' ? ` Default: ${spec.default}.` : '';
   return `${spec.help}${spec.required ? ' Required.' : ''}${otherwise}`;
 }
 

@@ -52,7 +52,9 @@ export function telemetrySettings(flags: TelemetryFlags, env: NodeJS.ProcessEnv 
 }
 
 function protocol(env: NodeJS.ProcessEnv, endpoint: string): OtlpProtocol {
-  const name = env.OTEL_EXPORTER_OTLP_TRACES_PROTOCOL ? 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL' : 'OTEL_EXPORTER_OTLP_PROTOCOL';
+  const name = env.OTEL_EXPORTER_OTLP_TRACES_PROTOCOL
+    ? 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'
+    : 'OTEL_EXPORTER_OTLP_PROTOCOL';
   const value = env[name];
   // The toolkit speaks gRPC; 4318 is the port that is set aside for HTTP.
   if (!value) return /:4318(\/|$)/.test(endpoint) ? 'http/protobuf' : 'grpc';

@@ -11,8 +11,8 @@ import {
 } from './goals';
 import type { Graph } from './graph';
 import type { NodeId } from './node';
-import { PackageLookup } from './package-lookup';
 import { type PackageLists, type ResolvedLists, resolveLists } from './package-lists';
+import { PackageLookup } from './package-lookup';
 
 /** What is to be built of a toolkit graph: the graph to use, the goal in it, and the lists as its nodes. */
 export interface BuildGoal {
@@ -39,14 +39,14 @@ export function prepareBuildGoal(
 ): BuildGoal {
   const lookup = new PackageLookup(graph);
   const resolved = resolveLists(graph, lookup, lists);
-  const members = withExtraLayers(graph, goalMembers(graph, lookup, resolved.builds, resolved.tests), extraLayers);
+  const members = withExtraLayers(graph, goalMembers(lookup, resolved.builds, resolved.tests), extraLayers);
   const all = withGoal(graph, PACKAGES_TO_BUILD_GOAL, members);
   const unsolved = unsolvedImplicitNodes(all.graph, all.goal, cachedImplicitWillDo);
   if (unsolved.length > 0) {
     return { graph: all.graph, goal: findGoal(all.graph, ALL_GOAL), lists: resolved, pruned: false, unsolved };
   }
   const part = subgraph(all.graph, reachable(all.graph, all.goal));
-  const { graph: withAll, goal } = withGoal(part.graph, ALL_GOAL, goalMembers(part.graph, new PackageLookup(part.graph), [], []));
+  const { graph: withAll, goal } = withGoal(part.graph, ALL_GOAL, goalMembers(new PackageLookup(part.graph), [], []));
   return { graph: withAll, goal, lists: renumbered(resolved, part.numberOf), pruned: true, unsolved };
 }
 

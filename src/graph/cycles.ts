@@ -55,7 +55,12 @@ export function findKnots(graph: Graph): NodeId[][] {
 export function cycleIn(graph: Graph, knot: readonly NodeId[]): NodeId[] {
   const inside = new Set(knot);
   const start = knot[0] as NodeId;
-  const path = shortestPath(graph, start, (node) => node === start, (node) => inside.has(node));
+  const path = shortestPath(
+    graph,
+    start,
+    (node) => node === start,
+    (node) => inside.has(node),
+  );
   if (!path) throw new Error(`Internal error: expected a cycle through node ${start}, found none`);
   return path;
 }
@@ -77,7 +82,7 @@ export function shortestPath(
       for (const dependency of graph.dependenciesOf(node)) {
         if (wanted(dependency)) {
           const path = [dependency, node];
-          for (let at = node; at !== from; ) path.push((at = cameFrom.get(at) as NodeId));
+          for (let at = node; at !== from; at = path.at(-1) as NodeId) path.push(cameFrom.get(at) as NodeId);
           return path.reverse();
         }
         if (dependency === from || cameFrom.has(dependency) || !allowed(dependency)) continue;

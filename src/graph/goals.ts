@@ -17,7 +17,7 @@ export function findGoal(graph: Graph, name: string): NodeId | undefined {
 /**
  * What a goal of these builds and tests must point to: the packages' run nodes and the tests; with neither, all of the graph's.
  */
-export function goalMembers(graph: Graph, lookup: PackageLookup, builds: readonly NodeId[], tests: readonly NodeId[]): NodeId[] {
+export function goalMembers(lookup: PackageLookup, builds: readonly NodeId[], tests: readonly NodeId[]): NodeId[] {
   const members = new Set<NodeId>();
   const all = (of: 'run' | 'test') => {
     for (const entry of lookup.entries()) if (entry[of] !== undefined) members.add(entry[of]);
@@ -106,7 +106,10 @@ export function reachable(graph: Graph, root: NodeId): NodeId[] {
 }
 
 /** A graph of just these nodes, numbered anew in their order, and the dependencies among them. */
-export function subgraph(graph: Graph, nodes: readonly NodeId[]): { graph: Graph; numberOf: ReadonlyMap<NodeId, NodeId> } {
+export function subgraph(
+  graph: Graph,
+  nodes: readonly NodeId[],
+): { graph: Graph; numberOf: ReadonlyMap<NodeId, NodeId> } {
   const builder = new GraphBuilder(graph.info);
   const numberOf = new Map<NodeId, NodeId>();
   for (const node of nodes) numberOf.set(node, builder.addNode(graph.record(node)));

@@ -62,7 +62,9 @@ function decodeInner(reader: GobReader): GobNode {
     return node;
   }
   if (!reader.atEnd || strings.length !== FIELDS_OF_OLDER_LAYOUT.length) {
-    throw new Error(`expected ${PATH_FIELDS.length} texts and a flag after the node's type, found ${strings.length} texts`);
+    throw new Error(
+      `expected ${PATH_FIELDS.length} texts and a flag after the node's type, found ${strings.length} texts`,
+    );
   }
   strings.forEach((text, i) => {
     if (text !== '') node[FIELDS_OF_OLDER_LAYOUT[i] as NodeField] = text;

@@ -1,9 +1,9 @@
 import { basename } from 'node:path';
 import {
   type CommandSpec,
-  NODE_STATE_NAMES,
   NO_RPM_PATH,
   NO_SRPM_PATH,
+  NODE_STATE_NAMES,
   type NodeField,
   type NodeId,
   type NodeState,

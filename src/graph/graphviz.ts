@@ -12,10 +12,13 @@ export function writeGraphviz(graph: Graph, nodes: Iterable<NodeId> = graph.type
   const lines = ['digraph spanwright {', 'rankdir=LR', 'node [shape=box style="rounded,filled" fontname="sans-serif"]'];
   for (const node of drawn) {
     const tooltip = `${NODE_TYPE_NAMES[graph.type(node)]}, ${NODE_STATE_NAMES[graph.state(node)]}`;
-    lines.push(`n${node} [label=${quote(graph.label(node))} fillcolor=${color(graph, node)} tooltip=${quote(tooltip)}]`);
+    lines.push(
+      `n${node} [label=${quote(graph.label(node))} fillcolor=${color(graph, node)} tooltip=${quote(tooltip)}]`,
+    );
   }
   for (const node of drawn) {
-    for (const dependency of graph.dependenciesOf(node)) if (drawn.has(dependency)) lines.push(`n${node} -> n${dependency}`);
+    for (const dependency of graph.dependenciesOf(node))
+      if (drawn.has(dependency)) lines.push(`n${node} -> n${dependency}`);
   }
   return `${lines.join('\n')}\n}\n`;
 }

@@ -75,7 +75,8 @@ class JsonGraphReader {
     }
     for (const node of json.nodes) {
       const dependent = this.nodes.get(String(node.id)) as NodeId;
-      for (const dependency of node.dependencies ?? []) builder.addDependency(dependent, this.resolve(dependency, String(node.id)));
+      for (const dependency of node.dependencies ?? [])
+        builder.addDependency(dependent, this.resolve(dependency, String(node.id)));
     }
     for (const [dependent, dependency] of json.edges ?? []) {
       builder.addDependency(this.resolve(dependent), this.resolve(dependency));
@@ -84,7 +85,8 @@ class JsonGraphReader {
   }
 
   private record(node: JsonNode, key: string): NodeRecord {
-    if (node.command && node.shell !== undefined) this.fail(`node ${JSON.stringify(key)} has both a command and a shell line; keep one`, key);
+    if (node.command && node.shell !== undefined)
+      this.fail(`node ${JSON.stringify(key)} has both a command and a shell line; keep one`, key);
     const isCommand = node.command !== undefined || node.shell !== undefined;
     const type = NodeType[node.type ?? (isCommand ? 'LocalBuild' : 'PureMeta')];
     if (isCommand && type !== NodeType.LocalBuild && type !== NodeType.Test) {
@@ -105,7 +107,8 @@ class JsonGraphReader {
   private command(node: JsonNode, key: string): CommandSpec {
     const { command, shell, cwd, env, inputs, outputs, attempts } = node;
     const timeoutMs = node.timeout === undefined ? undefined : parseDuration(node.timeout);
-    if (node.timeout !== undefined && !timeoutMs) this.fail(`node ${JSON.stringify(key)}: the timeout ${node.timeout} is none`, key);
+    if (node.timeout !== undefined && !timeoutMs)
+      this.fail(`node ${JSON.stringify(key)}: the timeout ${node.timeout} is none`, key);
     return { command, shell, cwd, env, inputs, outputs, timeoutMs, attempts, resources: amounts(node.resources) };
   }
 
@@ -177,7 +180,10 @@ function check(json: JsonGraph, text: string, file: string): void {
   const values = (error.params as { allowedValues?: unknown[] }).allowedValues;
   const what = `${rest.length > 0 ? `${rest.join('.')} ` : ''}${error.message}${property ? `: ${property}` : ''}${values ? `: ${values.join(', ')}` : ''}`;
   if (node?.id !== undefined) {
-    throw new UserError(`node ${JSON.stringify(String(node.id))}: ${what}`, { file, line: lineOfId(text, String(node.id), 1) });
+    throw new UserError(`node ${JSON.stringify(String(node.id))}: ${what}`, {
+      file,
+      line: lineOfId(text, String(node.id), 1),
+    });
   }
   const where = error.instancePath === '' ? 'the graph' : error.instancePath.slice(1).replaceAll('/', '.');
   throw new UserError(`${where} ${what}`, { file });
@@ -190,7 +196,10 @@ function amounts(given: Record<string, number | string> | undefined): Record<str
 /** The line where a node's id stands. JSON.parse keeps no places, so this looks for the text. */
 function lineOfId(text: string, key: string, occurrence: number): number | undefined {
   const quoted = JSON.stringify(key).replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  const pattern = new RegExp(`"id"\\s*:\\s*(?:${quoted}|${key.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}(?=\\s*[,}]))`, 'g');
+  const pattern = new RegExp(
+    `"id"\\s*:\\s*(?:${quoted}|${key.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}(?=\\s*[,}]))`,
+    'g',
+  );
   const found = [...text.matchAll(pattern)][occurrence - 1];
   return found && lineAt(text, found.index);
 }

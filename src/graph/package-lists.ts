@@ -29,7 +29,7 @@ export interface ResolvedLists {
  * @throws UserError in the toolkit's words where a name to build or test is not in the graph
  */
 export function resolveLists(graph: Graph, lookup: PackageLookup, lists: PackageLists): ResolvedLists {
-  const resolver = new ListResolver(graph, lookup);
+  const resolver = new ListResolver(lookup);
   const build = { type: NodeType.LocalBuild, what: 'package', things: 'packages' } as const;
   const test = { type: NodeType.Test, what: 'test', things: 'tests' } as const;
   const builds = resolver.required(lists.packages, build, 'build list');
@@ -56,10 +56,7 @@ interface Kind {
 }
 
 class ListResolver {
-  constructor(
-    private readonly graph: Graph,
-    private readonly lookup: PackageLookup,
-  ) {}
+  constructor(private readonly lookup: PackageLookup) {}
 
   required(names: readonly string[], kind: Kind, list: string): NodeId[] {
     return names.flatMap((name) => {

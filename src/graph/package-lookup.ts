@@ -34,7 +34,10 @@ export class PackageLookup {
       const entry = this.entryFor(node);
       if (type === NodeType.LocalBuild) entry.build ??= node;
       else if (type === NodeType.Test) entry.test ??= node;
-      else if (entry.run === undefined || (type === NodeType.LocalRun && graph.type(entry.run) === NodeType.RemoteRun)) {
+      else if (
+        entry.run === undefined ||
+        (type === NodeType.LocalRun && graph.type(entry.run) === NodeType.RemoteRun)
+      ) {
         entry.run = node;
       }
       if (type === NodeType.LocalBuild || type === NodeType.Test) {
@@ -66,16 +69,24 @@ export class PackageLookup {
   /** The entry of a node itself. */
   entryOf(node: NodeId): PackageEntry | undefined {
     const interval = this.intervalOfNode(node);
-    return this.byName.get(this.graph.field(node, 'name'))?.find((entry) => compareIntervals(entry.interval, interval) === 0);
+    return this.byName
+      .get(this.graph.field(node, 'name'))
+      ?.find((entry) => compareIntervals(entry.interval, interval) === 0);
   }
 
   private entryFor(node: NodeId): PackageEntry {
     const name = this.graph.field(node, 'name');
     let entries = this.byName.get(name);
-    if (!entries) this.byName.set(name, (entries = []));
+    if (!entries) {
+      entries = [];
+      this.byName.set(name, entries);
+    }
     const interval = this.intervalOfNode(node);
     let entry = entries.find((other) => compareIntervals(other.interval, interval) === 0);
-    if (!entry) entries.push((entry = { interval }));
+    if (!entry) {
+      entry = { interval };
+      entries.push(entry);
+    }
     return entry;
   }
 

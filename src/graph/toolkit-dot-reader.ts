@@ -9,7 +9,16 @@ const BACKSLASH = 0x5c;
 /** One word or mark of a DOT file. Texts stay in the file's buffer until somebody wants them. */
 type Token = 'id' | '{' | '}' | '[' | ']' | ';' | ',' | ':' | '=' | 'edge' | 'end';
 
-const MARKS: Readonly<Record<number, Token>> = { 0x7b: '{', 0x7d: '}', 0x5b: '[', 0x5d: ']', 0x3b: ';', 0x2c: ',', 0x3a: ':', 0x3d: '=' };
+const MARKS: Readonly<Record<number, Token>> = {
+  123: '{',
+  125: '}',
+  91: '[',
+  93: ']',
+  59: ';',
+  44: ',',
+  58: ':',
+  61: '=',
+};
 
 /**
  * Reads the toolkit's DOT: any DOT file of one flat graph whose nodes carry a NodeInBase64 attribute.
@@ -83,7 +92,10 @@ class DotParser {
     if (!quoted && /^subgraph$/i.test(name)) this.fail('a toolkit graph has no subgraphs', nameStart);
     const first = this.nodes.get(name);
     if (first !== undefined) {
-      this.fail(`node ${shown(name)} is defined twice, first at line ${this.lineOf(this.definedAt[first] as number)}`, nameStart);
+      this.fail(
+        `node ${shown(name)} is defined twice, first at line ${this.lineOf(this.definedAt[first] as number)}`,
+        nameStart,
+      );
     }
     if (token !== '[') this.at = after;
     const encoded = token === '[' ? this.attributes(token) : undefined;
@@ -187,7 +199,8 @@ class DotParser {
     this.escaped = false;
     while (isWordByte(bytes[this.at])) this.at++;
     this.textEnd = this.at;
-    if (this.textEnd === this.textStart) this.fail(`unexpected byte 0x${byte.toString(16).padStart(2, '0')}; this is not a DOT file`);
+    if (this.textEnd === this.textStart)
+      this.fail(`unexpected byte 0x${byte.toString(16).padStart(2, '0')}; this is not a DOT file`);
     return 'id';
   }
 
@@ -253,7 +266,10 @@ class DotParser {
   }
 
   private textIs(text: string): boolean {
-    return this.textEnd - this.textStart === text.length && this.bytes.toString('latin1', this.textStart, this.textEnd) === text;
+    return (
+      this.textEnd - this.textStart === text.length &&
+      this.bytes.toString('latin1', this.textStart, this.textEnd) === text
+    );
   }
 
   private keyword(): string {
@@ -261,7 +277,13 @@ class DotParser {
   }
 
   private tokenText(): string {
-    return printable(this.bytes.toString('utf8', this.tokenStart, Math.min(Math.max(this.at, this.tokenStart + 1), this.tokenStart + 40)));
+    return printable(
+      this.bytes.toString(
+        'utf8',
+        this.tokenStart,
+        Math.min(Math.max(this.at, this.tokenStart + 1), this.tokenStart + 40),
+      ),
+    );
   }
 
   private lineOf(at: number): number {

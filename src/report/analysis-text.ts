@@ -1,6 +1,6 @@
 import { formatDuration } from '../util/duration';
 import { analyse, durationOf } from './analysis';
-import type { RunView } from './run-view';
+import { jobName, type RunView } from './run-view';
 
 /** How many names of a long chain are shown at each of its ends. */
 const CHAIN_ENDS = 4;
@@ -9,18 +9,19 @@ const CHAIN_ENDS = 4;
 export function analysisLines(view: RunView): string[] {
   const analysis = analyse(view);
   if (analysis.slowest.length === 0 || analysis.workMs < 1) return [];
-  const chain = analysis.criticalPath.map(({ label, kind }) => (kind === 'test' ? `${label} (test)` : label));
+  const chain = analysis.criticalPath.map(jobName);
   const shown =
     chain.length <= 2 * CHAIN_ENDS + 1
       ? chain
       : [...chain.slice(0, CHAIN_ENDS), `… ${chain.length - 2 * CHAIN_ENDS} more …`, ...chain.slice(-CHAIN_ENDS)];
-  const wait = analysis.criticalWaitMs >= 1 ? `, ${formatDuration(analysis.criticalWaitMs)} of it waiting for a worker` : '';
+  const wait =
+    analysis.criticalWaitMs >= 1 ? `, ${formatDuration(analysis.criticalWaitMs)} of it waiting for a worker` : '';
   const time = view.run?.simulated ? 'Simulated time' : 'Wall time';
   return [
     `${time}: ${formatDuration(analysis.wallMs)} (${(analysis.wallMs / 1000).toFixed(1)} s), work: ${formatDuration(analysis.workMs)}, parallelism reached: ${analysis.parallelism.toFixed(2)} of ${view.run?.workers ?? 0}`,
     `Critical path: ${formatDuration(analysis.criticalRunMs + analysis.criticalWaitMs)} in ${chain.length} jobs${wait}: ${shown.join(' > ')}`,
     `Worker utilisation: ${utilisationText(analysis.utilisation)}`,
-    `Slowest: ${analysis.slowest.map((job) => `${job.label}${job.kind === 'test' ? ' (test)' : ''} ${formatDuration(durationOf(job))}`).join(', ')}`,
+    `Slowest: ${analysis.slowest.map((job) => `${jobName(job)} ${formatDuration(durationOf(job))}`).join(', ')}`,
   ];
 }
 

@@ -45,8 +45,20 @@ export function jobResult(job: JobView): JobResult {
 /** All jobs of a run as CSV, sorted by name. */
 export function resultsCsv(view: RunView): string {
   const columns = [
-    'label', 'kind', 'status', 'durationMs', 'waitMs', 'attempts', 'worker', 'error', 'errorReason', 'rootCause', 'logPath',
-    'startedAt', 'finishedAt', 'reason',
+    'label',
+    'kind',
+    'status',
+    'durationMs',
+    'waitMs',
+    'attempts',
+    'worker',
+    'error',
+    'errorReason',
+    'rootCause',
+    'logPath',
+    'startedAt',
+    'finishedAt',
+    'reason',
   ] as const satisfies readonly (keyof JobResult)[];
   const rows = view.sortedJobs().map((job) => {
     const result = jobResult(job);

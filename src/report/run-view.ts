@@ -1,5 +1,5 @@
-import type { BuildEvent, JobBlocked, JobFacts, RunFinished, RunStarted } from '../scheduler/events';
 import type { JobKind } from '../scheduler/agent';
+import type { BuildEvent, JobBlocked, JobFacts, RunFinished, RunStarted } from '../scheduler/events';
 import type { Failure } from '../scheduler/failure';
 
 /** One attempt at a job. */
@@ -11,7 +11,16 @@ export interface AttemptView {
   logPath?: string;
 }
 
-export type JobStatus = 'queued' | 'running' | 'succeeded' | 'failed' | 'blocked' | 'cached' | 'delta' | 'ignored' | 'cancelled';
+export type JobStatus =
+  | 'queued'
+  | 'running'
+  | 'succeeded'
+  | 'failed'
+  | 'blocked'
+  | 'cached'
+  | 'delta'
+  | 'ignored'
+  | 'cancelled';
 
 /** All that is known of a job. Times are milliseconds since the epoch. */
 export interface JobView {
@@ -99,7 +108,12 @@ export class RunView {
         const job = this.job(event.job);
         const cancelled = event.failure?.reason === 'cancelled';
         this.setStatus(job, event.ok ? 'succeeded' : cancelled ? 'cancelled' : 'failed');
-        Object.assign(job, { finishedAt: event.time, failure: event.failure, logPath: event.logPath, files: event.files });
+        Object.assign(job, {
+          finishedAt: event.time,
+          failure: event.failure,
+          logPath: event.logPath,
+          files: event.files,
+        });
         const attempt = job.attempts.at(-1);
         if (attempt) {
           attempt.endedAt ??= event.time;
@@ -171,7 +185,8 @@ export class RunView {
 
   private job(id: number): JobView {
     const job = this.jobs.get(id);
-    if (!job) throw new Error(`Internal error: expected an event that introduces job ${id} before the others, found none`);
+    if (!job)
+      throw new Error(`Internal error: expected an event that introduces job ${id} before the others, found none`);
     return job;
   }
 
@@ -182,6 +197,11 @@ export class RunView {
     else this.running.delete(job);
     job.status = status;
   }
+}
+
+/** What people call a job: a package's tests share its name, so they say what they are. */
+export function jobName({ kind, label }: Pick<JobView, 'kind' | 'label'>): string {
+  return kind === 'test' && !/test/i.test(label) ? `${label} (test)` : label;
 }
 
 /** By UTF-16 code unit, which is the same everywhere. */

@@ -26,7 +26,10 @@ export function stateCsv(graph: Graph, jobs: JobTable, view: RunView): string {
   add(classes.blocked, 'Failed');
   add(classes.failedTests, 'Failed');
   add(classes.blockedTests, 'Failed');
-  return `Package,State,Blocker,IsTest\n${rows.sort(compareTexts).map((row) => `${row}\n`).join('')}`;
+  return `Package,State,Blocker,IsTest\n${rows
+    .sort(compareTexts)
+    .map((row) => `${row}\n`)
+    .join('')}`;
 }
 
 class Blockers {

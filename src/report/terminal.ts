@@ -1,9 +1,9 @@
-import { describeFailure, failureTail } from '../scheduler/failure';
 import type { BuildEvent } from '../scheduler/events';
+import { describeFailure, failureTail } from '../scheduler/failure';
 import { formatDuration } from '../util/duration';
 import { durationOf } from './analysis';
-import type { JobView, RunView } from './run-view';
-import { paint, type Paint } from './paint';
+import { type Paint, paint } from './paint';
+import { type JobView, jobName, type RunView } from './run-view';
 
 /** Shows a run to a person while it goes on. */
 export interface Display {
@@ -21,6 +21,8 @@ export interface DisplayOptions {
   readonly explain: boolean;
 }
 
+const ESCAPE = '\u001b';
+const COLOR_OR_CHARACTER = new RegExp(`${ESCAPE}\\[[0-9;]*m|.`, 'gsu');
 const REDRAW_MS = 100;
 const BAR_WIDTH = 24;
 const MOST_RUNNING = 8;
@@ -34,7 +36,8 @@ export class PlainDisplay implements Display {
   }
 
   onEvent(event: BuildEvent, view: RunView): void {
-    for (const line of eventLines(event, view, this.paint, this.options.explain)) this.options.stream.write(`${line}\n`);
+    for (const line of eventLines(event, view, this.paint, this.options.explain))
+      this.options.stream.write(`${line}\n`);
   }
 
   stop(): void {}
@@ -55,7 +58,8 @@ export class LiveDisplay implements Display {
   onEvent(event: BuildEvent, view: RunView): void {
     this.view = view;
     const isQuiet = event.type === 'job-finished' && event.ok && !this.options.explain;
-    const lines = isQuiet || event.type === 'job-skipped' ? [] : eventLines(event, view, this.paint, this.options.explain);
+    const lines =
+      isQuiet || event.type === 'job-skipped' ? [] : eventLines(event, view, this.paint, this.options.explain);
     if (lines.length > 0) this.redraw(lines);
   }
 
@@ -99,7 +103,7 @@ export class LiveDisplay implements Display {
   private runningLine(job: JobView, now: number): string {
     const attempt = job.attempts.length > 1 ? `, attempt ${job.attempts.length}` : '';
     const elapsed = formatDuration(Math.max(0, now - (job.startedAt ?? now)));
-    return `  ${this.paint.dim(`worker ${job.worker}`)} ${name(job)} ${this.paint.dim(`${elapsed}${attempt}`)}`;
+    return `  ${this.paint.dim(`worker ${job.worker}`)} ${jobName(job)} ${this.paint.dim(`${elapsed}${attempt}`)}`;
   }
 }
 
@@ -140,11 +144,15 @@ function eventLines(event: BuildEvent, view: RunView, colors: Paint, explain: bo
     case 'job-queued':
       return explain ? [colors.dim(`  ${event.label}: to be built, as ${event.reason}`)] : [];
     case 'job-skipped':
-      return [`${progress(view)} ${colors.cyan(event.how)} ${event.label}${explain ? colors.dim(` as ${event.reason}`) : ''}`];
+      return [
+        `${progress(view)} ${colors.cyan(event.how)} ${event.label}${explain ? colors.dim(` as ${event.reason}`) : ''}`,
+      ];
     case 'attempt-failed': {
       if (event.retryInMs === undefined || !job) return [];
       const what = `attempt ${event.attempt} of ${event.attempts} failed: ${describeFailure(event.failure)}`;
-      return [`${progress(view)} ${colors.yellow('retry')} ${name(job)} ${what}, again in ${formatDuration(event.retryInMs)}`];
+      return [
+        `${progress(view)} ${colors.yellow('retry')} ${jobName(job)} ${what}, again in ${formatDuration(event.retryInMs)}`,
+      ];
     }
     case 'job-finished':
       return job ? finishedLines(job, view, colors) : [];
@@ -163,9 +171,11 @@ function finishedLines(job: JobView, view: RunView, colors: Paint): string[] {
   const took = colors.dim(formatDuration(durationOf(job)));
   if (!job.failure) {
     const tries = job.attempts.length > 1 ? colors.yellow(` (attempt ${job.attempts.length})`) : '';
-    return [`${progress(view)} ${colors.green(job.kind === 'test' ? 'passed' : 'built')} ${name(job)} ${took}${tries}`];
+    return [
+      `${progress(view)} ${colors.green(job.kind === 'test' ? 'passed' : 'built')} ${jobName(job)} ${took}${tries}`,
+    ];
   }
-  const lines = [`${progress(view)} ${colors.red('failed')} ${name(job)} ${took}: ${describeFailure(job.failure)}`];
+  const lines = [`${progress(view)} ${colors.red('failed')} ${jobName(job)} ${took}: ${describeFailure(job.failure)}`];
   for (const line of failureTail(job.failure)) lines.push(colors.dim(`    | ${line}`));
   if (job.logPath) lines.push(`    log: ${job.logPath}`);
   return lines;
@@ -174,10 +184,6 @@ function finishedLines(job: JobView, view: RunView, colors: Paint): string[] {
 function progress(view: RunView): string {
   const { total, done, blocked } = view.counts;
   return `[${String(done + blocked).padStart(String(total).length)}/${total}]`;
-}
-
-function name(job: JobView): string {
-  return job.kind === 'test' && !/test/i.test(job.label) ? `${job.label} (test)` : job.label;
 }
 
 /** By the pace so far; nothing before there is one. */
@@ -191,8 +197,8 @@ function remainingMs(view: RunView, elapsedMs: number): number | undefined {
 function clip(line: string, width: number): string {
   let columns = 0;
   let result = '';
-  for (const [part] of line.matchAll(/\u001b\[[0-9;]*m|./gsu)) {
-    if (part.startsWith('\u001b')) {
+  for (const [part] of line.matchAll(COLOR_OR_CHARACTER)) {
+    if (part.startsWith(ESCAPE)) {
       result += part;
       continue;
     }

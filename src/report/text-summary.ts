@@ -24,20 +24,31 @@ export function textSummary(view: RunView, color: boolean): string[] {
   if (blocked.length > 0) facts.push(colors.yellow(`${blocked.length} blocked`));
   if (stopped.length > 0) facts.push(colors.yellow(`${stopped.length} not built, as the run stopped`));
   const status = view.end?.status ?? 'unfinished';
-  const head = { succeeded: colors.green('Succeeded'), failed: colors.red('Failed'), cancelled: colors.yellow('Cancelled'), unfinished: colors.yellow('Unfinished') };
+  const head = {
+    succeeded: colors.green('Succeeded'),
+    failed: colors.red('Failed'),
+    cancelled: colors.yellow('Cancelled'),
+    unfinished: colors.yellow('Unfinished'),
+  };
   const wall = view.run ? (view.end?.time ?? view.now) - view.run.time : 0;
   const lines = ['', `${head[status]}: ${facts.join(', ')} of ${total} in ${formatDuration(wall)}`];
 
   for (const job of failed) {
     const attempts = job.attempts.length > 1 ? ` after ${job.attempts.length} attempts` : '';
-    lines.push(`  ${colors.red('failed')}  ${job.label}${attempts}: ${job.failure ? describeFailure(job.failure) : 'unknown'}`);
+    lines.push(
+      `  ${colors.red('failed')}  ${job.label}${attempts}: ${job.failure ? describeFailure(job.failure) : 'unknown'}`,
+    );
     if (job.logPath) lines.push(`          log: ${job.logPath}`);
   }
-  for (const job of blocked.slice(0, MOST_BLOCKED)) lines.push(`  ${colors.yellow('blocked')} ${job.label} by ${rootOf(job)}`);
+  for (const job of blocked.slice(0, MOST_BLOCKED))
+    lines.push(`  ${colors.yellow('blocked')} ${job.label} by ${rootOf(job)}`);
   if (blocked.length > MOST_BLOCKED) lines.push(`  … and ${blocked.length - MOST_BLOCKED} more blocked`);
-  for (const job of view.flakyJobs()) lines.push(`  ${colors.yellow('flaky')}   ${job.label} succeeded at attempt ${job.attempts.length}`);
+  for (const job of view.flakyJobs())
+    lines.push(`  ${colors.yellow('flaky')}   ${job.label} succeeded at attempt ${job.attempts.length}`);
   for (const { label, neededBy } of view.end?.unresolved ?? []) {
-    lines.push(`  ${colors.yellow('missing')} ${label}, which nobody provides; needed by ${neededBy.slice(0, 3).join(', ')}${neededBy.length > 3 ? ` and ${neededBy.length - 3} more` : ''}`);
+    lines.push(
+      `  ${colors.yellow('missing')} ${label}, which nobody provides; needed by ${neededBy.slice(0, 3).join(', ')}${neededBy.length > 3 ? ` and ${neededBy.length - 3} more` : ''}`,
+    );
   }
   return [...lines, ...analysisLines(view)];
 }

@@ -18,11 +18,18 @@ export function logToolkitEvent(log: ToolkitLogger, view: RunView, event: BuildE
     case 'attempt-failed': {
       if (event.retryInMs === undefined) return;
       const what = job?.kind === 'test' ? 'Test' : 'Build';
-      return log.warn(`${what} for '${job?.label}' failed ${event.attempt} times, retrying up to ${event.attempts} times.`);
+      return log.warn(
+        `${what} for '${job?.label}' failed ${event.attempt} times, retrying up to ${event.attempts} times.`,
+      );
     }
     case 'job-finished': {
       const isTest = job?.kind === 'test';
-      if (event.ok) log.info(isTest ? `Tested: ${job?.label}` : `Built: ${job?.label} -> [${event.files.map((path) => basename(path)).join(' ')}]`);
+      if (event.ok)
+        log.info(
+          isTest
+            ? `Tested: ${job?.label}`
+            : `Built: ${job?.label} -> [${event.files.map((path) => basename(path)).join(' ')}]`,
+        );
       else if (isTest && event.failure?.reason === 'check-failed') log.warn(`Failed test: ${job?.label}`);
       else {
         const failure = event.failure;

@@ -25,8 +25,11 @@ export function classify(view: RunView): ToolkitClasses {
   const jobs = view.sortedJobs();
   const builds = jobs.filter((job) => job.kind === 'build');
   const tests = jobs.filter((job) => job.kind === 'test');
-  const isUnfinished = (job: JobView) => ['blocked', 'queued', 'running'].includes(job.status) || (job.status === 'cancelled' && job.startedAt === undefined);
-  const isFailed = (job: JobView) => job.status === 'failed' || (job.status === 'cancelled' && job.startedAt !== undefined);
+  const isUnfinished = (job: JobView) =>
+    ['blocked', 'queued', 'running'].includes(job.status) ||
+    (job.status === 'cancelled' && job.startedAt === undefined);
+  const isFailed = (job: JobView) =>
+    job.status === 'failed' || (job.status === 'cancelled' && job.startedAt !== undefined);
   return {
     prebuilt: builds.filter((job) => job.status === 'cached'),
     prebuiltDelta: builds.filter((job) => job.status === 'delta'),
@@ -47,7 +50,10 @@ export interface SummaryFacts {
 }
 
 /** The toolkit's summary: its block of numbers, the lists behind them, and the block again. */
-export function toolkitSummary(view: RunView, facts: SummaryFacts = { rpmConflicts: [], srpmConflicts: [] }): SummaryLine[] {
+export function toolkitSummary(
+  view: RunView,
+  facts: SummaryFacts = { rpmConflicts: [], srpmConflicts: [] },
+): SummaryLine[] {
   const classes = classify(view);
   const unresolved = (view.end?.unresolved ?? []).map(({ label }) => label).sort(compareTexts);
   const lines: SummaryLine[] = [];
@@ -91,7 +97,10 @@ export function toolkitSummary(view: RunView, facts: SummaryFacts = { rpmConflic
 
   block();
   list('Prebuilt SRPMs:', labels(classes.prebuilt));
-  list('Skipped SRPMs (i.e., delta mode is on, packages are already available in a repo):', labels(classes.prebuiltDelta));
+  list(
+    'Skipped SRPMs (i.e., delta mode is on, packages are already available in a repo):',
+    labels(classes.prebuiltDelta),
+  );
   list('Skipped SRPMs tests:', labels(classes.skippedTests));
   list('Built SRPMs:', labels(classes.built));
   list('Passed SRPMs tests:', labels(classes.passedTests));
@@ -100,8 +109,16 @@ export function toolkitSummary(view: RunView, facts: SummaryFacts = { rpmConflic
   list('Blocked SRPMs tests:', labels(classes.blockedTests), 'error');
   list('RPM conflicts with toolchain:', [...facts.rpmConflicts].sort(compareTexts), 'error');
   list('SRPM conflicts with toolchain:', [...facts.srpmConflicts].sort(compareTexts), 'error');
-  list('Failed SRPMs:', classes.failed.map((job) => details(job, true)), 'error');
-  list('Failed SRPMs tests:', classes.failedTests.map((job) => details(job, false)), 'error');
+  list(
+    'Failed SRPMs:',
+    classes.failed.map((job) => details(job, true)),
+    'error',
+  );
+  list(
+    'Failed SRPMs tests:',
+    classes.failedTests.map((job) => details(job, false)),
+    'error',
+  );
   block();
   return lines;
 }

@@ -6,6 +6,10 @@ import type { SchedulerTelemetry } from './scheduler.telemetry';
  * The one place where agents are stacked. Read from outside in: retried, traced, run. Tracing stands inside retrying, so that
  * each attempt is a span of its own; see docs/decisions/0005-one-span-per-attempt.md.
  */
-export function stackAgents(agent: BuildAgent, retry: RetryingAgentOptions, telemetry?: SchedulerTelemetry): BuildAgent {
+export function stackAgents(
+  agent: BuildAgent,
+  retry: RetryingAgentOptions,
+  telemetry?: SchedulerTelemetry,
+): BuildAgent {
   return new RetryingAgent(telemetry ? telemetry.wrap(agent) : agent, retry);
 }

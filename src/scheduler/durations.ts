@@ -12,7 +12,10 @@ export interface Durations {
 /**
  * Costs of jobs for planning: what is known, the median of that for what is not, and 1 for all where nothing is known.
  */
-export function costFrom(durations: Durations, jobs: Iterable<{ kind: JobKind; label: string }>): (kind: JobKind, label: string) => number {
+export function costFrom(
+  durations: Durations,
+  jobs: Iterable<{ kind: JobKind; label: string }>,
+): (kind: JobKind, label: string) => number {
   const known: number[] = [];
   for (const { kind, label } of jobs) {
     const ms = durations.of(kind, label);

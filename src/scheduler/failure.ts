@@ -8,7 +8,12 @@ export type Failure =
   /** A signal that was not ours ended the program. */
   | { readonly reason: 'killed'; readonly signal: string; readonly tail?: readonly string[] }
   /** The time for all attempts was up. We ended the program and its process group. */
-  | { readonly reason: 'timeout'; readonly limitMs: number; readonly attempts: number; readonly tail?: readonly string[] }
+  | {
+      readonly reason: 'timeout';
+      readonly limitMs: number;
+      readonly attempts: number;
+      readonly tail?: readonly string[];
+    }
   /** The program could not be started at all. */
   | { readonly reason: 'could-not-start'; readonly message: string }
   /** A file that the command reads is not there. */

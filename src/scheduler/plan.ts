@@ -10,7 +10,9 @@ export type JobId = number;
  * Why a job or node will never be done: the job whose failure is the root of it, or the node that nobody provides.
  * The first failure to reach a node keeps it: later ones tend to follow from the same cause.
  */
-export type RootCause = { readonly kind: 'job'; readonly job: JobId } | { readonly kind: 'node'; readonly node: NodeId };
+export type RootCause =
+  | { readonly kind: 'job'; readonly job: JobId }
+  | { readonly kind: 'node'; readonly node: NodeId };
 
 export interface PlanOptions {
   /** Only what this node needs takes part. Default: every node. */
@@ -357,7 +359,8 @@ export class Plan {
       const members = job < 0 ? [node] : jobs.nodesOf(job);
       let next: NodeId | undefined;
       for (const member of members) next ??= graph.dependenciesOf(member).find(stuck);
-      if (next === undefined) throw new Error(`Internal error: expected a dependency that keeps node ${node} from being ready, found none`);
+      if (next === undefined)
+        throw new Error(`Internal error: expected a dependency that keeps node ${node} from being ready, found none`);
       node = next;
     }
   }

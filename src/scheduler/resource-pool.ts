@@ -1,3 +1,6 @@
+import { totalmem } from 'node:os';
+import type { Graph } from '../graph/graph';
+
 /**
  * Amounts of named resources that running jobs share. A job that wants more than there is gets all of it, and runs alone.
  */
@@ -10,7 +13,9 @@ export class ResourcePool {
 
   fits(wanted: Readonly<Record<string, number>> | undefined): boolean {
     if (!wanted) return true;
-    return Object.entries(wanted).every(([name, amount]) => this.clamp(name, amount) <= (this.free.get(name) ?? Number.POSITIVE_INFINITY));
+    return Object.entries(wanted).every(
+      ([name, amount]) => this.clamp(name, amount) <= (this.free.get(name) ?? Number.POSITIVE_INFINITY),
+    );
   }
 
   take(wanted: Readonly<Record<string, number>> | undefined): void {
@@ -32,4 +37,11 @@ export class ResourcePool {
   private clamp(name: string, amount: number): number {
     return Math.min(amount, this.capacities[name] ?? 0);
   }
+}
+
+/** How much there is of each resource; undefined where no node of the graph asks for any. */
+export function capacitiesFor(graph: Graph, workers: number): Readonly<Record<string, number>> | undefined {
+  let asked = graph.info.resources !== undefined;
+  for (let node = 0; node < graph.size && !asked; node++) asked = graph.command(node)?.resources !== undefined;
+  return asked ? { cpu: workers, memory: totalmem(), ...graph.info.resources } : undefined;
 }

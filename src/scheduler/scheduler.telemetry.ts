@@ -1,4 +1,12 @@
-import { type Attributes, type Link, type Span, type SpanContext, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import {
+  type Attributes,
+  type Link,
+  type Span,
+  type SpanContext,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
 import { type Graph } from '../graph/graph';
 import { NODE_TYPE_NAMES, type NodeId, NodeState, NodeType } from '../graph/node';
 import type { Telemetry } from '../telemetry/telemetry';
@@ -34,7 +42,12 @@ export class SchedulerTelemetry {
       {
         kind: SpanKind.SERVER,
         startTime: startedAt,
-        attributes: { ...this.common(), 'cicd.pipeline.name': 'scheduler', 'cicd.pipeline.run.id': buildId, ...mainAttributes },
+        attributes: {
+          ...this.common(),
+          'cicd.pipeline.name': 'scheduler',
+          'cicd.pipeline.run.id': buildId,
+          ...mainAttributes,
+        },
       },
       telemetry.rootContext,
     );
@@ -175,7 +188,11 @@ export class SchedulerTelemetry {
     );
     const inside = trace.setSpan(rootContext, this.buildGraph);
     for (let worker = 1; worker <= event.workers; worker++) {
-      const identity = { 'worker.id': worker, 'cicd.worker.id': String(worker), 'cicd.worker.name': `worker ${worker}` };
+      const identity = {
+        'worker.id': worker,
+        'cicd.worker.id': String(worker),
+        'cicd.worker.name': `worker ${worker}`,
+      };
       const span = { startTime: event.time, attributes: { ...this.common(), ...identity } };
       this.workers.push(tracer.startSpan('scheduler.worker', span, inside));
     }
@@ -222,7 +239,11 @@ export class SchedulerTelemetry {
   /** Something that took no worker and no time. */
   private instant(name: string, time: number, attributes: Attributes): Span {
     const { tracer, rootContext } = this.telemetry;
-    const span = tracer.startSpan(name, { startTime: time, attributes }, trace.setSpan(rootContext, this.buildGraph ?? this.main));
+    const span = tracer.startSpan(
+      name,
+      { startTime: time, attributes },
+      trace.setSpan(rootContext, this.buildGraph ?? this.main),
+    );
     span.end(time);
     return span;
   }

@@ -252,7 +252,9 @@ export class Scheduler {
     }
     const unresolved = this.plan.unresolved.map((node) => ({
       label: graph.friendlyName(node),
-      neededBy: [...graph.dependentsOf(node)].filter((other) => graph.types[other] !== NodeType.Goal).map((other) => graph.label(other)),
+      neededBy: [...graph.dependentsOf(node)]
+        .filter((other) => graph.types[other] !== NodeType.Goal)
+        .map((other) => graph.label(other)),
     }));
     const goalReached = this.options.goal === undefined ? complete : this.plan.isDone(this.options.goal);
     const status = this.cancelled ? 'cancelled' : this.failed || !goalReached ? 'failed' : 'succeeded';
@@ -276,7 +278,14 @@ export class Scheduler {
 
   private blockedFacts(job: JobId) {
     const node = this.plan.jobs.firstNodeOf(job);
-    return { type: 'job-blocked', time: this.clock.now(), job, kind: this.kindOf(job), label: this.labelOf(job), node } as const;
+    return {
+      type: 'job-blocked',
+      time: this.clock.now(),
+      job,
+      kind: this.kindOf(job),
+      label: this.labelOf(job),
+      node,
+    } as const;
   }
 
   private nodeDone(node: NodeId): void {
@@ -289,7 +298,14 @@ export class Scheduler {
   }
 
   private facts(job: JobId, reason: string): JobFacts {
-    return { job, kind: this.kindOf(job), label: this.labelOf(job), node: this.plan.jobs.firstNodeOf(job), reason, after: this.plan.unlockerOf(job) };
+    return {
+      job,
+      kind: this.kindOf(job),
+      label: this.labelOf(job),
+      node: this.plan.jobs.firstNodeOf(job),
+      reason,
+      after: this.plan.unlockerOf(job),
+    };
   }
 
   private kindOf(job: JobId): JobKind {

@@ -150,18 +150,21 @@ function otlpExporter(otlp: NonNullable<TelemetryOptions['otlp']>): SpanExporter
   // Loaded here: each is heavy, and at most one is wanted.
   switch (protocol) {
     case 'grpc': {
-      const { OTLPTraceExporter } = require('@opentelemetry/exporter-trace-otlp-grpc') as typeof import('@opentelemetry/exporter-trace-otlp-grpc');
+      const { OTLPTraceExporter } =
+        require('@opentelemetry/exporter-trace-otlp-grpc') as typeof import('@opentelemetry/exporter-trace-otlp-grpc');
       const { Metadata } = require('@grpc/grpc-js') as typeof import('@grpc/grpc-js');
       const metadata = new Metadata();
       for (const [key, value] of Object.entries(headers ?? {})) metadata.set(key, value);
       return new OTLPTraceExporter({ url, metadata });
     }
     case 'http/json': {
-      const { OTLPTraceExporter } = require('@opentelemetry/exporter-trace-otlp-http') as typeof import('@opentelemetry/exporter-trace-otlp-http');
+      const { OTLPTraceExporter } =
+        require('@opentelemetry/exporter-trace-otlp-http') as typeof import('@opentelemetry/exporter-trace-otlp-http');
       return new OTLPTraceExporter({ url, headers: { ...headers } });
     }
     default: {
-      const { OTLPTraceExporter } = require('@opentelemetry/exporter-trace-otlp-proto') as typeof import('@opentelemetry/exporter-trace-otlp-proto');
+      const { OTLPTraceExporter } =
+        require('@opentelemetry/exporter-trace-otlp-proto') as typeof import('@opentelemetry/exporter-trace-otlp-proto');
       return new OTLPTraceExporter({ url, headers: { ...headers } });
     }
   }
@@ -219,4 +222,3 @@ function problemText(error: unknown): string {
   if (error instanceof Error) return error.message;
   return String(error);
 }
-

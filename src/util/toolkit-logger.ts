@@ -5,7 +5,15 @@ export type LogLevel = 'panic' | 'fatal' | 'error' | 'warning' | 'info' | 'debug
 
 export const LOG_LEVELS: readonly LogLevel[] = ['panic', 'fatal', 'error', 'warning', 'info', 'debug', 'trace'];
 
-const COLORS: Readonly<Record<LogLevel, number>> = { panic: 31, fatal: 31, error: 31, warning: 33, info: 36, debug: 37, trace: 37 };
+const COLORS: Readonly<Record<LogLevel, number>> = {
+  panic: 31,
+  fatal: 31,
+  error: 31,
+  warning: 33,
+  info: 36,
+  debug: 37,
+  trace: 37,
+};
 
 export interface ToolkitLoggerOptions {
   /** Name of the program, in each line. */

@@ -78,10 +78,10 @@ const local = (type: NodeType, name: string, srpm: string): NodeRecord => ({
 });
 
 /*
- * ALL -> app run -> app build -> zlib-devel run -> zlib-devel build
- *                             -> gcc run (remote)       |
- *                                zlib-devel run -> zlib run -> zlib build
- * app test -> app build, zlib run
+ *   ALL ─► app run ─► app build ─► zlib-devel run ─► zlib-devel build
+ *    │                  ▲   │            │
+ *    │                  │   └► gcc       ▼
+ *    └───────────► app test ────────► zlib run ─► zlib build
  */
 function packages(): Graph {
   const builder = new GraphBuilder();
@@ -133,6 +133,22 @@ function cyclicPackages(): Graph {
   return builder.build();
 }
 
+/** No node needs itself, but each of two SRPMs has a package that needs one of the other's. */
+function entangledSrpms(): Graph {
+  const builder = new GraphBuilder();
+  for (const [name, srpm] of [
+    ['a1', 'a'],
+    ['a2', 'a'],
+    ['b1', 'b'],
+    ['b2', 'b'],
+  ] as const) {
+    builder.addNode(local(NodeType.LocalBuild, name, srpm));
+  }
+  builder.addDependency(0, 2);
+  builder.addDependency(3, 1);
+  return builder.build();
+}
+
 describe('graph stats', () => {
   test('prints a table whose numbers stand in one column', async () => {
     const file = fileOf(packages());
@@ -145,13 +161,13 @@ nodes            9
 edges           10
 builds           2  one for each SRPM or command
 tests            1  one for each SRPM or command
-depth            6  nodes on a longest chain, goals left out
+depth            5  nodes on a longest chain, goals left out
 widest level     3  nodes, on level 0
 critical path    2  builds in a row, each counted as 1
 parallelism    1.0  builds / critical path
 most needed      2  dependents of app-1.0-1-BUILD<Build> (node 1)
 most needing     2  dependencies of app-1.0-1-BUILD<Build> (node 1)
-knots            0  no cycles
+knots            0
 
 type        nodes
 LocalBuild      3
@@ -184,7 +200,7 @@ critical path
       states: { Meta: 4, Build: 4, Cached: 1 },
       builds: 2,
       tests: 1,
-      depth: 6,
+      depth: 5,
       widestLevel: { level: 0, nodes: 3 },
       criticalPath: { length: 2, builds: ['zlib-1.0-1.src.rpm', 'app-1.0-1.src.rpm'] },
       parallelism: 1,
@@ -202,6 +218,13 @@ critical path
     expect(text).toMatch(/^depth +- {2}undefined: the graph has cycles$/m);
     expect(text).toMatch(/^knots +2 {2}see spanwright graph cycles$/m);
     expect(json).toMatchObject({ depth: null, widestLevel: null, criticalPath: null, parallelism: null, knots: 2 });
+  });
+
+  test('where SRPMs wait for each other, though no nodes do, it points to the command that shows it', async () => {
+    const { stdout } = await graphCommand('stats', fileOf(entangledSrpms()));
+
+    expect(stdout).toMatch(/^critical path +- {2}undefined: its builds wait for each other$/m);
+    expect(stdout).toMatch(/^knots +0 {2}see spanwright graph cycles$/m);
   });
 
   test('of a long critical path the two ends are shown', async () => {
@@ -266,18 +289,7 @@ knot 2: 2 nodes (LocalRun 2), only run nodes
   });
 
   test('SRPMs that need each other through different packages are a cycle, though their nodes are none', async () => {
-    const builder = new GraphBuilder();
-    for (const [name, srpm] of [
-      ['a1', 'a'],
-      ['a2', 'a'],
-      ['b1', 'b'],
-      ['b2', 'b'],
-    ] as const) {
-      builder.addNode(local(NodeType.LocalBuild, name, srpm));
-    }
-    builder.addDependency(0, 2);
-    builder.addDependency(3, 1);
-    const { code, stdout } = await graphCommand('cycles', fileOf(builder.build()));
+    const { code, stdout } = await graphCommand('cycles', fileOf(entangledSrpms()));
 
     expect(code).toBe(1);
     expect(stdout).toContain('a-1.0-1.src.rpm -> b-1.0-1.src.rpm -> a-1.0-1.src.rpm');
@@ -370,7 +382,7 @@ built by       zlib-1.0-1-BUILD<Build>
     const file = fileOf(packages());
 
     expect(await errorOf(graphCommand('path', file, 'zlob', 'app'))).toBe(
-      `${file}: no node, package, SRPM or spec is called 'zlob'; similar: zlib, zlib-devel, zlib.spec`,
+      `${file}: no node, package, SRPM or spec is called 'zlob'; similar: zlib, zlib.spec, zlib-devel`,
     );
     expect(await errorOf(graphCommand('path', file, 'app', 'systemd'))).toBe(
       `${file}: no node, package, SRPM or spec is called 'systemd'`,

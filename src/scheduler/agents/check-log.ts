@@ -29,7 +29,10 @@ export async function readCheckResult(logPath: string): Promise<CheckResult> {
       if (kept.length > 1 << 20) return verdict(kept);
     }
   } catch (error) {
-    return { passed: false, message: `failed to open log file (${logPath}) while checking package test results: ${describeSystemError(error)}` };
+    return {
+      passed: false,
+      message: `failed to open log file (${logPath}) while checking package test results: ${describeSystemError(error)}`,
+    };
   }
   return kept.includes(MARKER) ? verdict(kept) : { passed: true };
 }

@@ -5,8 +5,8 @@ import type { BuildAgent, BuildContext, BuildRequest, BuildResult } from '../age
 import { InstallList } from '../job-dependencies';
 import { failureOf, lastLines, runProgram, textAfterLastNewline } from '../runner/run-program';
 import type { RunnerPool } from '../runner/runner-pool';
-import { remainingTime } from './retrying';
 import { readCheckResult } from './check-log';
+import { remainingTime } from './retrying';
 
 /** What the toolkit's worker program is told, the same for every package. */
 export interface WorkerProgramOptions {
@@ -74,7 +74,8 @@ export class ChrootAgent implements BuildAgent {
       { argv: [worker.program, ...this.arguments(request, context, logPath)], env: context.env, stdout, stderr },
       { signal: context.signal, clock: context.clock, askToEnd: 'SIGINT', graceMs },
     );
-    const tail = () => [...lastLines(stderr, TAIL_LINES, 1 << 20), ...lastLines(stdout, TAIL_LINES, 1 << 20)].slice(-TAIL_LINES);
+    const tail = () =>
+      [...lastLines(stderr, TAIL_LINES, 1 << 20), ...lastLines(stdout, TAIL_LINES, 1 << 20)].slice(-TAIL_LINES);
     const failure = failureOf(end, worker.program, context.signal.aborted, tail);
     const builtFiles = failure ? '' : textAfterLastNewline(stdout);
     rmSync(stdout, { force: true });
@@ -120,7 +121,11 @@ export class ChrootAgent implements BuildAgent {
     if (worker.noCleanup) list.push('--no-cleanup');
     if (kind === 'test') list.push('--run-check');
     if (worker.useCcache) {
-      list.push('--use-ccache', `--ccache-root-dir=${worker.ccacheDir ?? ''}`, `--ccache-config=${worker.ccacheConfig ?? ''}`);
+      list.push(
+        '--use-ccache',
+        `--ccache-root-dir=${worker.ccacheDir ?? ''}`,
+        `--ccache-config=${worker.ccacheConfig ?? ''}`,
+      );
     }
     if (worker.otlpEndpoint) list.push('--enable-telemetry', `--otlp-endpoint=${worker.otlpEndpoint}`);
     this.installList ??= new InstallList(graph);

@@ -31,7 +31,10 @@ export class CommandAgent implements BuildAgent {
     if (!spec) return { ok: true, builtFiles: [] };
     const cwd = resolve(graph.info.baseDir ?? '.', spec.cwd ?? '.');
     if (!existsSync(cwd)) {
-      return { ok: false, failure: { reason: 'could-not-start', message: `the working directory ${spec.cwd} does not exist` } };
+      return {
+        ok: false,
+        failure: { reason: 'could-not-start', message: `the working directory ${spec.cwd} does not exist` },
+      };
     }
     for (const path of spec.inputs ?? []) {
       if (!existsSync(resolve(cwd, path))) return { ok: false, failure: { reason: 'input-missing', path } };
@@ -63,9 +66,8 @@ export class CommandAgent implements BuildAgent {
   }
 
   /** A file name that tells a person which job it is; the job's number keeps apart what would be the same. */
-  private logName({ label, job, attempt }: BuildRequest): string {
+  private logName({ label, job }: BuildRequest): string {
     const readable = label.replaceAll(/[^A-Za-z0-9._+-]+/g, '-').slice(0, 100);
-    const name = readable === label ? readable : `${readable}-${job}`;
-    return name;
+    return readable === label ? readable : `${readable}-${job}`;
   }
 }

@@ -63,12 +63,17 @@ export class RetryingAgent implements BuildAgent {
       const wait = deadline === undefined ? retryInMs : Math.min(retryInMs, deadline - clock.now());
       await clock.sleep(wait, context.signal);
       if (context.signal.aborted) return { ...result, failure: { reason: 'cancelled' } };
-      if (deadline !== undefined && clock.now() >= deadline) return { ...result, failure: timeoutFailure(timeoutMs, attempt, result.failure) };
+      if (deadline !== undefined && clock.now() >= deadline)
+        return { ...result, failure: timeoutFailure(timeoutMs, attempt, result.failure) };
     }
   }
 
   /** One attempt, ended from here when the job's time is up. */
-  private async attempt(request: BuildRequest, context: BuildContext, timeoutMs: number | undefined): Promise<BuildResult> {
+  private async attempt(
+    request: BuildRequest,
+    context: BuildContext,
+    timeoutMs: number | undefined,
+  ): Promise<BuildResult> {
     const { clock, signal } = context;
     if (request.deadline === undefined) return this.inner.build(request, context);
     const time = new AbortController();

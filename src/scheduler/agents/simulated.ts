@@ -22,7 +22,11 @@ export class SimulatedAgent implements BuildAgent {
     const { durationMs, failureRate = 0, seed = 1 } = this.options;
     if (durationMs) await clock.sleep(durationMs(request), signal);
     if (signal.aborted) return { ok: false, failure: { reason: 'cancelled' } };
-    if (request.kind === 'build' && failureRate > 0 && chance(seed, `${request.label}#${request.attempt}`) < failureRate) {
+    if (
+      request.kind === 'build' &&
+      failureRate > 0 &&
+      chance(seed, `${request.label}#${request.attempt}`) < failureRate
+    ) {
       return { ok: false, failure: { reason: 'simulated' } };
     }
     return { ok: true, builtFiles: [] };

@@ -49,7 +49,10 @@ export class FreshnessRule implements RebuildRule {
       const srpm = graph.srpmPath(node);
       if (srpm === '') continue;
       let of = paths.get(srpm);
-      if (!of) paths.set(srpm, (of = new Set()));
+      if (!of) {
+        of = new Set();
+        paths.set(srpm, of);
+      }
       const rpm = graph.rpmPath(node);
       if (rpm !== '') of.add(rpm);
     }

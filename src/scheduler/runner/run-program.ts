@@ -14,7 +14,11 @@ export interface RunProgramOptions {
 }
 
 /** Runs a program to its end; asked to stop, first asks its process group to end and then kills it. */
-export async function runProgram(pool: RunnerPool, request: ProgramRequest, options: RunProgramOptions): Promise<ProgramEnd> {
+export async function runProgram(
+  pool: RunnerPool,
+  request: ProgramRequest,
+  options: RunProgramOptions,
+): Promise<ProgramEnd> {
   const { signal, clock, askToEnd, graceMs } = options;
   if (signal.aborted) return { code: null, signal: askToEnd };
   const program = pool.start(request);
@@ -35,7 +39,12 @@ export async function runProgram(pool: RunnerPool, request: ProgramRequest, opti
 }
 
 /** What a program's end means, or undefined where it succeeded. */
-export function failureOf(end: ProgramEnd, program: string, aborted: boolean, tail: () => readonly string[]): Failure | undefined {
+export function failureOf(
+  end: ProgramEnd,
+  program: string,
+  aborted: boolean,
+  tail: () => readonly string[],
+): Failure | undefined {
   if (end.runnerLost) return { reason: 'runner-lost' };
   if (end.error !== undefined) return { reason: 'could-not-start', message: describeStartError(end.error, program) };
   if (aborted) return { reason: 'cancelled' };

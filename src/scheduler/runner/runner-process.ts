@@ -31,7 +31,8 @@ function start({ start: id, argv, cwd, env, stdout, stderr }: StartMessage): voi
       detached: true,
     });
     child.once('error', (error: NodeJS.ErrnoException) => {
-      if (child.pid === undefined) reply({ ended: id, code: null, signal: null, error: `${error.code ?? error.message}` });
+      if (child.pid === undefined)
+        reply({ ended: id, code: null, signal: null, error: `${error.code ?? error.message}` });
     });
     if (child.pid === undefined) return;
     running.set(id, child);
