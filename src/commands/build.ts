@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import type { CommandSpec, FlagValues } from '../config/flags';
 import { telemetrySettings } from '../config/telemetry-settings';
 import { type ColorChoice, isInteractive, useColor } from '../config/terminal';
@@ -105,6 +104,7 @@ export const BUILD_COMMAND: Command = {
 
 class BuildCommand {
   private readonly workers: number;
+  private readonly runners = new RunnerPool();
 
   constructor(
     private readonly flags: FlagValues,
@@ -121,6 +121,8 @@ class BuildCommand {
     }
     const session = this.startSession();
     try {
+      // Before the graph is read: we are small now.
+      if (this.flags.string('build-agent') !== 'test-agent') this.runners.warmUp(this.workers);
       const { graph, goal } = this.readGraph();
       const result = await this.build(session, graph, goal);
       return this.report(session, graph, result);
@@ -128,6 +130,7 @@ class BuildCommand {
       session.tracing?.recordError(error);
       throw error;
     } finally {
+      this.runners.stop();
       await session.close();
     }
   }
@@ -216,7 +219,7 @@ class BuildCommand {
   private commandAgent(session: Session): BuildAgent {
     if (!session.directory) throw new Error('Internal error: expected a folder for logs, found none');
     return new CommandAgent({
-      runners: new RunnerPool({ size: Math.min(this.workers, availableParallelism()) }),
+      runners: this.runners,
       logsDir: session.directory.logs,
       graceMs: this.flags.number('grace'),
     });

@@ -54,6 +54,7 @@ const UNSUPPORTED = ['image-config-file', 'enable-cpu-prof', 'enable-mem-prof', 
 
 class SchedulerCommand {
   private readonly workers: number;
+  private readonly runners = new RunnerPool();
 
   constructor(
     private readonly flags: FlagValues,
@@ -69,6 +70,8 @@ class SchedulerCommand {
       log.debug(`No worker count supplied, discovered ${availableParallelism()} logical CPUs.`);
     const reserved = this.reservedRpms();
     if (flags.bool('dry-run')) return this.preview();
+    // Before the graph is read: we are small now.
+    if (flags.string('build-agent') === 'chroot-agent') this.runners.warmUp(this.workers);
     const session = this.startSession();
     try {
       const goal = this.readGoal();
@@ -78,6 +81,7 @@ class SchedulerCommand {
       session.tracing?.recordError(error);
       throw error;
     } finally {
+      this.runners.stop();
       await session.close();
     }
   }
@@ -228,7 +232,7 @@ class SchedulerCommand {
         'Unable to initialize build agent, error: --build-agent=chroot-agent needs --build-agent-program',
       );
     return new ChrootAgent({
-      runners: new RunnerPool({ size: Math.min(this.workers, availableParallelism()) }),
+      runners: this.runners,
       worker: {
         program,
         workDir: flags.string('work-dir'),

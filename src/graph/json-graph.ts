@@ -97,7 +97,8 @@ class JsonGraphReader {
       state: NodeState[node.state ?? (type === NodeType.LocalBuild || type === NodeType.Test ? 'Build' : 'Meta')],
       implicit: node.implicit,
       hasPackage: node.name !== undefined,
-      key,
+      // A number only says where a node stands; but a command has no other name.
+      key: typeof node.id === 'number' && !isCommand ? undefined : key,
     };
     for (const field of [...PACKAGE_FIELDS, ...PATH_FIELDS]) if (node[field]) record[field] = node[field];
     if (isCommand) record.command = this.command(node, key);
@@ -126,35 +127,58 @@ class JsonGraphReader {
   }
 }
 
-/** Writes a graph in the JSON form. Reading it back gives the same graph. */
-export function writeJsonGraph(graph: Graph): string {
-  const lines: string[] = [];
-  const idOf = (node: NodeId): JsonId => graph.field(node, 'key') || node;
-  for (let node = 0; node < graph.size; node++) {
-    const json: Partial<JsonNode> = {
-      id: idOf(node),
-      type: NODE_TYPE_NAMES[graph.type(node)],
-      state: NODE_STATE_NAMES[graph.state(node)],
-    };
-    if (graph.hasPackage(node)) json.name = graph.field(node, 'name');
-    for (const field of [...PACKAGE_FIELDS, ...PATH_FIELDS]) {
-      const text = graph.field(node, field);
-      if (text !== '') json[field] = text;
-    }
-    if (graph.isImplicit(node)) json.implicit = true;
-    const command = graph.command(node);
-    if (command) {
-      const { timeoutMs, ...same } = command;
-      Object.assign(json, same);
-      if (timeoutMs !== undefined) json.timeout = formatDurationText(timeoutMs);
-    }
-    const dependencies = [...graph.dependenciesOf(node)].map(idOf);
-    if (dependencies.length > 0) json.dependencies = dependencies;
-    lines.push(JSON.stringify(json));
-  }
+/** Writes a graph in the JSON form, in chunks of whole lines. Reading it back gives the same graph. */
+export function* writeJsonGraph(graph: Graph): Generator<string> {
   const { name, meta, resources } = graph.info;
   const head = JSON.stringify({ name, meta, resources }).slice(1, -1);
-  return `{${head}${head ? ',' : ''}"nodes":[\n${lines.join(',\n')}\n]}\n`;
+  yield `{${head}${head ? ',' : ''}"nodes":[\n`;
+  const ids = jsonIds(graph);
+  let lines: string[] = [];
+  for (let node = 0; node < graph.size; node++) {
+    lines.push(`${JSON.stringify(jsonNode(graph, node, ids))}${node < graph.size - 1 ? ',' : ''}\n`);
+    if (lines.length === 4096) {
+      yield lines.join('');
+      lines = [];
+    }
+  }
+  yield `${lines.join('')}]}\n`;
+}
+
+/** Ids that people gave stay; other nodes get their numbers, or the next that nobody has taken. */
+function jsonIds(graph: Graph): JsonId[] {
+  const taken = new Set<string>();
+  for (let node = 0; node < graph.size; node++) taken.add(graph.field(node, 'key'));
+  let spare = graph.size;
+  return Array.from({ length: graph.size }, (_, node) => {
+    const key = graph.field(node, 'key');
+    if (key !== '') return key;
+    if (!taken.has(String(node))) return node;
+    while (taken.has(String(spare))) spare++;
+    return spare++;
+  });
+}
+
+function jsonNode(graph: Graph, node: NodeId, ids: readonly JsonId[]): Partial<JsonNode> {
+  const json: Partial<JsonNode> = {
+    id: ids[node],
+    type: NODE_TYPE_NAMES[graph.type(node)],
+    state: NODE_STATE_NAMES[graph.state(node)],
+  };
+  if (graph.hasPackage(node)) json.name = graph.field(node, 'name');
+  for (const field of [...PACKAGE_FIELDS, ...PATH_FIELDS]) {
+    const text = graph.field(node, field);
+    if (text !== '') json[field] = text;
+  }
+  if (graph.isImplicit(node)) json.implicit = true;
+  const command = graph.command(node);
+  if (command) {
+    const { timeoutMs, ...same } = command;
+    Object.assign(json, same);
+    if (timeoutMs !== undefined) json.timeout = formatDurationText(timeoutMs);
+  }
+  const dependencies = [...graph.dependenciesOf(node)].map((dependency) => ids[dependency] as JsonId);
+  if (dependencies.length > 0) json.dependencies = dependencies;
+  return json;
 }
 
 function parse(text: string, file: string): JsonGraph {

@@ -40,11 +40,13 @@ export function formatOf(file: string): GraphFormat {
 }
 
 /** A graph's bytes in a format. */
-export function encode(graph: Graph, format: GraphFormat): Iterable<Uint8Array> {
-  if (format === 'toolkit-dot') return writeToolkitDot(graph);
-  if (format === 'dot') return [Buffer.from(writeGraphviz(graph))];
-  const { writeJsonGraph } = require('./json-graph') as typeof import('./json-graph');
-  return [Buffer.from(writeJsonGraph(graph))];
+export function* encode(graph: Graph, format: GraphFormat): Generator<Uint8Array> {
+  if (format === 'toolkit-dot') yield* writeToolkitDot(graph);
+  else if (format === 'dot') yield Buffer.from(writeGraphviz(graph));
+  else {
+    const { writeJsonGraph } = require('./json-graph') as typeof import('./json-graph');
+    for (const chunk of writeJsonGraph(graph)) yield Buffer.from(chunk);
+  }
 }
 
 function readBytes(file: string): Buffer {

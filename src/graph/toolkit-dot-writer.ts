@@ -94,7 +94,7 @@ export function color(graph: Graph, node: NodeId): string {
 
 /** A DOT string. */
 export function quote(text: string): string {
-  return `"${text.replaceAll('"', '\\"')}"`;
+  return `"${text.replaceAll(/["\\]/g, '\\$&')}"`;
 }
 
 function quoteValue(text: string): string {

@@ -31,6 +31,8 @@ import { SchedulerTelemetry } from './scheduler.telemetry';
 @Injectable()
 export class SchedulerService implements OnApplicationShutdown {
   private readonly active = new Map<Scheduler, Promise<RunOutcome>>();
+  /** Shared by all builds, and kept between them. */
+  private readonly runners = new RunnerPool();
 
   constructor(@Inject(SCHEDULER_OPTIONS) private readonly options: SchedulerModuleOptions) {}
 
@@ -81,6 +83,7 @@ export class SchedulerService implements OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     for (const scheduler of this.active.keys()) scheduler.cancel('the application is shutting down');
     await Promise.allSettled(this.active.values());
+    this.runners.stop();
   }
 
   private async supervise(scheduler: Scheduler, signal: AbortSignal | undefined): Promise<RunOutcome> {
@@ -104,8 +107,9 @@ export class SchedulerService implements OnApplicationShutdown {
   }
 
   private commandAgent(directory: RunDirectory, workers: number): BuildAgent {
+    this.runners.warmUp(workers);
     return new CommandAgent({
-      runners: new RunnerPool({ size: Math.min(workers, availableParallelism()) }),
+      runners: this.runners,
       logsDir: directory.logs,
       graceMs: this.options.graceMs,
     });

@@ -360,6 +360,19 @@ built by       zlib-1.0-1-BUILD<Build>
     expect(stdout).toBe('from           a\nneeds          0\n');
   });
 
+  test('what a graph file gives an id is called by it, whatever else it says of the node', async () => {
+    const file = jsonFile({
+      nodes: [
+        { id: 'all', dependencies: ['app'] },
+        { id: 'app', name: 'application', version: '2', command: ['make'], dependencies: ['lib'] },
+        { id: 'lib', command: ['make', 'lib'] },
+      ],
+    });
+    const { stdout } = await graphCommand('path', file, 'all', 'lib');
+
+    expect(stdout).toBe('from           all\nneeds          app\nneeds          lib\n');
+  });
+
   test('where there is no chain it says so, and whether there is one the other way round', async () => {
     const file = fileOf(packages());
 
@@ -388,6 +401,12 @@ built by       zlib-1.0-1-BUILD<Build>
       `${file}: no node, package, SRPM or spec is called 'systemd'`,
     );
     expect(await errorOf(graphCommand('path', file, 'app', ''))).toMatch(/is called ''$/);
+  });
+
+  test('a name too long for a slip of the hand is not likened to others', async () => {
+    const file = commands({ ['n'.repeat(300)]: [] });
+
+    expect(await errorOf(graphCommand('path', file, 'n'.repeat(299), '0'))).toMatch(/n'$/);
   });
 
   test('a name that would break the line is printed without its line ends', async () => {
@@ -467,6 +486,33 @@ test           zlib-1.0-1-RUN<Meta>
     expect(stdout).toContain(
       'a shortest chain from a node that nothing needs:\nfrom           app\nneeds          lib\nneeds          core\n',
     );
+  });
+
+  test("a package's own nodes do not count among those that need it", async () => {
+    const { stdout } = await graphCommand('why', fileOf(packages()), 'app');
+
+    expect(stdout).toContain('\n\nneeded, directly or not, by 0 builds and 0 tests\n\ngoal: 1 node\n  ALL\n');
+  });
+
+  test('a dependent that needs several of the nodes is counted once', async () => {
+    const builder = new GraphBuilder();
+    const [lib, devel, app] = ['lib', 'lib-devel', 'app'].map((name) =>
+      builder.addNode(local(NodeType.LocalRun, name, name === 'app' ? 'app' : 'lib')),
+    ) as [number, number, number];
+    builder.addDependency(app, lib);
+    builder.addDependency(app, devel);
+    const { stdout } = await graphCommand('why', fileOf(builder.build()), 'lib.spec');
+
+    expect(stdout).toContain('Requires: 1 node\n  app-1.0-1-RUN<Meta>\n');
+  });
+
+  test('a package whose test is all that needs it has no chain to it', async () => {
+    const builder = new GraphBuilder();
+    const build = builder.addNode(local(NodeType.LocalBuild, 'app', 'app'));
+    builder.addDependency(builder.addNode(local(NodeType.Test, 'app', 'app')), build);
+    const { stdout } = await graphCommand('why', fileOf(builder.build()), 'app');
+
+    expect(stdout.endsWith('\n\nnothing else needs it\n')).toBe(true);
   });
 
   test('a node that nothing needs is said to be so', async () => {

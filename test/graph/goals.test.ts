@@ -14,7 +14,15 @@ import { PackageLookup } from '../../src/graph/package-lookup';
 import { readGraph } from '../../src/graph/read-graph';
 import { readToolkitDot } from '../../src/graph/toolkit-dot-reader';
 import { writeToolkitDot } from '../../src/graph/toolkit-dot-writer';
-import { describeWithSharedData, edgesOf, graphOf, nodeOf, SAMPLE, sharedData, toolkitSampleGraph } from '../support/graphs';
+import {
+  describeWithSharedData,
+  edgesOf,
+  graphOf,
+  nodeOf,
+  SAMPLE,
+  sharedData,
+  toolkitSampleGraph,
+} from '../support/graphs';
 
 const s = SAMPLE;
 const { LocalRun, LocalBuild, RemoteRun, Test, Goal, PureMeta } = NodeType;
@@ -31,7 +39,13 @@ function packages(notation: string, state: Record<string, [NodeState, boolean]> 
     const type = types[kind as keyof typeof types];
     const [nodeState, implicit] = state[key] ?? [NodeState.Meta, false];
     const isPackage = type !== Goal && type !== PureMeta;
-    builder.addNode({ type, state: nodeState, implicit, key, ...(isPackage ? { name, version: '1' } : { goalName: name }) });
+    builder.addNode({
+      type,
+      state: nodeState,
+      implicit,
+      key,
+      ...(isPackage ? { name, version: '1' } : { goalName: name }),
+    });
   }
   for (let node = 0; node < graph.size; node++) {
     for (const dependency of graph.dependenciesOf(node)) builder.addDependency(node, dependency);
@@ -44,7 +58,13 @@ describe('what a node reaches', () => {
     expect(reachable(toolkitSampleGraph(), s.ARun)).toEqual(
       [s.ARun, s.ABuild, s.BRun, s.BBuild, s.C33Run, s.C33Build, s.DBelow1, s.DUpTo2, s.DIs3].sort((a, b) => a - b),
     );
-    expect(reachable(toolkitSampleGraph(), s.C34Run)).toEqual([s.C34Run, s.C34Build, s.DFrom4, s.DAbove5, s.DBetween6And7]);
+    expect(reachable(toolkitSampleGraph(), s.C34Run)).toEqual([
+      s.C34Run,
+      s.C34Build,
+      s.DFrom4,
+      s.DAbove5,
+      s.DBetween6And7,
+    ]);
   });
 
   test('a leaf reaches itself, and cycles end', () => {
@@ -90,7 +110,10 @@ describe('the sub-graph', () => {
     const graph = toolkitSampleGraph();
     const { graph: part } = subgraph(graph, reachable(graph, s.C33Run));
     const again = readToolkitDot(Buffer.concat([...writeToolkitDot(part)]), 'x');
-    expect(edgesOf(again)).toEqual(['C-3-3-RUN<Meta> -> C-3-3-BUILD<Build>', 'C-3-3-RUN<Meta> -> D--REMOTE<Unresolved>']);
+    expect(edgesOf(again)).toEqual([
+      'C-3-3-RUN<Meta> -> C-3-3-BUILD<Build>',
+      'C-3-3-RUN<Meta> -> D--REMOTE<Unresolved>',
+    ]);
   });
 });
 
@@ -120,11 +143,23 @@ describe('layers around a goal', () => {
   });
 
   test('members that depend on one another are not counted twice, and their layers join', () => {
-    const graph = packages('b:build -> a:run; b:run -> b:build; c:build -> b:run; c:run -> c:build; d:build -> c:run; d:run -> d:build');
+    const graph = packages(
+      'b:build -> a:run; b:run -> b:build; c:build -> b:run; c:run -> c:build; d:build -> c:run; d:run -> d:build',
+    );
     const of = (...keys: string[]) => keys.map((key) => nodeOf(graph, key));
     expect(names(graph, withExtraLayers(graph, of('a:run', 'b:run'), 1)).sort()).toEqual(['a:run', 'b:run', 'c:run']);
-    expect(names(graph, withExtraLayers(graph, of('a:run', 'c:run'), 1)).sort()).toEqual(['a:run', 'b:run', 'c:run', 'd:run']);
-    expect(names(graph, withExtraLayers(graph, of('a:run', 'c:run'), 2)).sort()).toEqual(['a:run', 'b:run', 'c:run', 'd:run']);
+    expect(names(graph, withExtraLayers(graph, of('a:run', 'c:run'), 1)).sort()).toEqual([
+      'a:run',
+      'b:run',
+      'c:run',
+      'd:run',
+    ]);
+    expect(names(graph, withExtraLayers(graph, of('a:run', 'c:run'), 2)).sort()).toEqual([
+      'a:run',
+      'b:run',
+      'c:run',
+      'd:run',
+    ]);
   });
 
   test('a cycle of dependents ends', () => {
@@ -145,7 +180,14 @@ describe('the members of a goal', () => {
     m:meta -> a:run; all:goal -> a:run`);
   const lookup = new PackageLookup(graph);
   const members = (builds: string[], tests: string[]) =>
-    names(graph, goalMembers(graph, lookup, builds.map((key) => nodeOf(graph, key)), tests.map((key) => nodeOf(graph, key)))).sort();
+    names(
+      graph,
+      goalMembers(
+        lookup,
+        builds.map((key) => nodeOf(graph, key)),
+        tests.map((key) => nodeOf(graph, key)),
+      ),
+    ).sort();
 
   test('no builds stand for all packages, local and remote; no tests stand for all tests', () => {
     expect(members([], [])).toEqual(['a:run', 'a:test', 'b:run', 'b:test', 'r:remote']);
@@ -163,14 +205,16 @@ describe('the members of a goal', () => {
 
   test('of the sample graph are its four packages and six remote nodes', () => {
     const sample = toolkitSampleGraph();
-    expect(goalMembers(sample, new PackageLookup(sample), [], [])).toEqual([0, 1, 2, 3, 8, 9, 10, 11, 12, 13]);
+    expect(goalMembers(new PackageLookup(sample), [], [])).toEqual([0, 1, 2, 3, 8, 9, 10, 11, 12, 13]);
   });
 
   describeWithSharedData('of a real graph', () => {
     test('are all of its run, remote and test nodes, as the toolkit’s own goal says', () => {
       const full = readGraph(sharedData('azurelinux-3.0.dot.gz'));
-      const expected = [...full.types.keys()].filter((node) => ([LocalRun, RemoteRun, Test] as NodeType[]).includes(full.type(node)));
-      const found = new Set(goalMembers(full, new PackageLookup(full), [], []));
+      const expected = [...full.types.keys()].filter((node) =>
+        ([LocalRun, RemoteRun, Test] as NodeType[]).includes(full.type(node)),
+      );
+      const found = new Set(goalMembers(new PackageLookup(full), [], []));
       expect(expected.length).toBe(18_320 + 1323 + 10_018);
       expect(expected.filter((node) => !found.has(node)).map((node) => full.friendlyName(node))).toEqual([]);
       expect(found.size).toBe(expected.length);

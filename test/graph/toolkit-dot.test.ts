@@ -11,8 +11,8 @@ import {
   NodeState,
   NodeType,
   PACKAGE_FIELDS,
-  type PackageField,
   PATH_FIELDS,
+  type PackageField,
 } from '../../src/graph/node';
 import { readGraph } from '../../src/graph/read-graph';
 import { readToolkitDot } from '../../src/graph/toolkit-dot-reader';
@@ -89,7 +89,8 @@ function gobInner({ state = 2, type = 1, pkg = { name: 'p' }, strings, implicit,
     parts.push(message(structId, ...fields, uint(0)));
   }
   parts.push(value(2, int(state)), value(2, int(type)));
-  for (const text of strings ?? ['s.src.rpm', 'r.rpm', 'p.spec', 'src', 'x86_64', 'repo', '']) parts.push(value(6, str(text)));
+  for (const text of strings ?? ['s.src.rpm', 'r.rpm', 'p.spec', 'src', 'x86_64', 'repo', ''])
+    parts.push(value(6, str(text)));
   if (implicit !== undefined || strings === undefined) parts.push(bool(implicit ?? false));
   return Buffer.concat(parts);
 }
@@ -113,7 +114,8 @@ const gobOuter = (inner: Buffer, firstTypeId = 65): Buffer =>
   ]);
 const gob = (parts: GobParts = {}): string => gobOuter(gobInner(parts), parts.firstTypeId).toString('base64');
 const dotOf = (...statements: string[]): string => `strict digraph dependency_graph {\n${statements.join('\n')}\n}`;
-const nodeStatement = (name: string, base64 = gob()): string => `"${name}" [\nNodeInBase64="${base64}"\nstyle=filled\n];`;
+const nodeStatement = (name: string, base64 = gob()): string =>
+  `"${name}" [\nNodeInBase64="${base64}"\nstyle=filled\n];`;
 
 /** Numbers that are always the same ones. */
 function seeded(seed: number): (below: number) => number {
@@ -145,7 +147,11 @@ describe('the toolkit’s DOT, written', () => {
   });
 
   test('names follow the toolkit: a remote node shows its versions only where there are two', () => {
-    const names = [...written(toolkitSampleGraph()).toString().matchAll(/^"(.*)" \[$/gm)].map(([, name]) => name);
+    const names = [
+      ...written(toolkitSampleGraph())
+        .toString()
+        .matchAll(/^"(.*)" \[$/gm),
+    ].map(([, name]) => name);
     expect(names.slice(8)).toEqual([
       'D--REMOTE<Unresolved> (ID=8,TYPE=Remote,STATE=Unresolved)',
       'D-,<=2-REMOTE<Unresolved> (ID=9,TYPE=Remote,STATE=Unresolved)',
@@ -264,7 +270,29 @@ describe('texts of nodes', () => {
 
   test('random texts of awkward characters come through', () => {
     const random = seeded(7);
-    const letters = ['"', '\\', '<', '>', ' ', '\n', ';', '-', '=', ']', '}', '/', '*', '#', 'é', '漢', '💥', 'a', '0', '.', '_'];
+    const letters = [
+      '"',
+      '\\',
+      '<',
+      '>',
+      ' ',
+      '\n',
+      ';',
+      '-',
+      '=',
+      ']',
+      '}',
+      '/',
+      '*',
+      '#',
+      'é',
+      '漢',
+      '💥',
+      'a',
+      '0',
+      '.',
+      '_',
+    ];
     const failed: string[] = [];
     for (let i = 0; i < 500; i++) {
       const text = Array.from({ length: 1 + random(6) }, () => letters[random(letters.length)]).join('');
@@ -432,7 +460,10 @@ describe('DOT as others write it', () => {
     ['with CR LF', dotOf(...plain, 'a -> b', 'b -> c').replaceAll('\n', '\r\n')],
     ['with comments', dotOf('// x "', '/* a -> b [ " */', '# c -> "a', ...plain, 'a -> /* ; */ b // x', 'b -> c')],
     ['with quoted ids', dotOf(...plain, '"a" -> "b" -> "c"')],
-    ['with defaults for nodes and edges', dotOf('graph [rankdir=LR]; node [shape=box]', 'edge []', 'rankdir=LR', ...plain, 'a -> b -> c')],
+    [
+      'with defaults for nodes and edges',
+      dotOf('graph [rankdir=LR]; node [shape=box]', 'edge []', 'rankdir=LR', ...plain, 'a -> b -> c'),
+    ],
     ['without strict and name', dotOf(...plain, 'a -> b -> c').replace('strict digraph dependency_graph', 'digraph')],
     ['with a quoted name', dotOf(...plain, 'a -> b -> c').replace('dependency_graph', '"my graph"')],
     ['in capitals', dotOf(...plain, 'a -> b -> c').replace('strict digraph', 'STRICT DiGraph')],
@@ -466,7 +497,10 @@ describe('DOT as others write it', () => {
   test('names with escaped quotes, angle brackets and UTF-8 tell nodes apart', () => {
     const names = ['x\\"y', '<x>', '日本', '日本語', 'a -> b', ''];
     const graph = read(
-      dotOf(...names.map((name) => nodeStatement(name)), ...names.slice(1).map((name, i) => `"${names[i]}" -> "${name}"`)),
+      dotOf(
+        ...names.map((name) => nodeStatement(name)),
+        ...names.slice(1).map((name, i) => `"${names[i]}" -> "${name}"`),
+      ),
     );
     expect(edgesOf(graph)).toEqual([
       [0, 1],
@@ -794,8 +828,18 @@ describeWithSharedData('the toolkit’s own files', () => {
 
   describe('documentation graphs in the older layout', () => {
     const nodesOf = (file: string) =>
-      recordsOf(readGraph(sharedData(file))).map(({ type, state, name, version, condition, srpmPath, specPath, architecture }) =>
-        [NODE_TYPE_NAMES[type], NODE_STATE_NAMES[state], name, condition, version, srpmPath, specPath, architecture].join(' '),
+      recordsOf(readGraph(sharedData(file))).map(
+        ({ type, state, name, version, condition, srpmPath, specPath, architecture }) =>
+          [
+            NODE_TYPE_NAMES[type],
+            NODE_STATE_NAMES[state],
+            name,
+            condition,
+            version,
+            srpmPath,
+            specPath,
+            architecture,
+          ].join(' '),
       );
     const run = (name: string, dir: string) =>
       `LocalRun Meta ${name} = 1 /path/to/${dir}/${dir}.src.rpm /path/to/${dir}/${dir}.spec noarch`;
@@ -852,7 +896,13 @@ describeWithSharedData('the toolkit’s own files', () => {
 
     whenPython('is read by it where names hold quotes and UTF-8', () => {
       const builder = new GraphBuilder();
-      builder.addNode({ type: NodeType.LocalBuild, state: NodeState.Build, name: 'say "hi"', version: '日本', srpmPath: 'é' });
+      builder.addNode({
+        type: NodeType.LocalBuild,
+        state: NodeState.Build,
+        name: 'say "hi"',
+        version: '日本',
+        srpmPath: 'é',
+      });
       builder.addNode({ type: NodeType.LocalRun, state: NodeState.Meta, name: 'b', version: '1' });
       builder.addDependency(0, 1);
       const graph = builder.build();

@@ -19,7 +19,8 @@ const named = (text: string): VersionedName => {
 };
 const interval = (text: string): VersionInterval => intervalOf(named(text));
 
-const base36 = (text: string): bigint => [...text].reduce((sum, digit) => sum * 36n + BigInt(Number.parseInt(digit, 36)), 0n);
+const base36 = (text: string): bigint =>
+  [...text].reduce((sum, digit) => sum * 36n + BigInt(Number.parseInt(digit, 36)), 0n);
 
 describe('the order of versions', () => {
   test.each([
@@ -207,7 +208,8 @@ describe('whether some version lies in both, against a model that tries versions
     for (const a of good) {
       for (const b of good) {
         const expected = [...a.met].some((v) => b.met.has(v));
-        if (overlaps(a.interval, b.interval) !== expected) wrong.push(`${inWords(a.wish)} and ${inWords(b.wish)}: not ${!expected}`);
+        if (overlaps(a.interval, b.interval) !== expected)
+          wrong.push(`${inWords(a.wish)} and ${inWords(b.wish)}: not ${!expected}`);
       }
     }
     expect(wrong).toEqual([]);
@@ -236,7 +238,8 @@ describe('whether some version lies in both, against a model that tries versions
     for (const { wish, interval: need } of mixed) {
       for (const version of ['1-1', '1-2', '1-3', '1-4', '2-1', '2-2', '3-1']) {
         const expected = meets(version, wish.condition, wish.version) && meets(version, wish.sCondition, wish.sVersion);
-        if (overlaps(interval(version), need) !== expected) wrong.push(`${version} for ${inWords(wish)}: not ${!expected}`);
+        if (overlaps(interval(version), need) !== expected)
+          wrong.push(`${version} for ${inWords(wish)}: not ${!expected}`);
       }
     }
     expect(wrong).toEqual([]);
@@ -246,7 +249,9 @@ describe('whether some version lies in both, against a model that tries versions
     const candidates = ['1-1', '1-2', '1-2.5', '1-3', '1-4', '1.5-1', '2-0', '2-1', '2-2', '3-1'];
     const wrong: string[] = [];
     for (const wish of all(['1', '1-2', '1-3', '2', '2-1'])) {
-      const met = candidates.some((v) => meets(v, wish.condition, wish.version) && meets(v, wish.sCondition, wish.sVersion));
+      const met = candidates.some(
+        (v) => meets(v, wish.condition, wish.version) && meets(v, wish.sCondition, wish.sVersion),
+      );
       const accepted = mixed.some((other) => inWords(other.wish) === inWords(wish));
       if (met && !accepted) wrong.push(inWords(wish));
     }

@@ -36,6 +36,7 @@ export interface WorkerProgramOptions {
 }
 
 export interface ChrootAgentOptions {
+  /** Starts the worker program. Whoever made the pool stops it. */
   readonly runners: RunnerPool;
   readonly worker: WorkerProgramOptions;
   /** Milliseconds the worker gets to unmount and clean up, before KILL. Default: 30000. */
@@ -60,7 +61,6 @@ export class ChrootAgent implements BuildAgent {
 
   async start(): Promise<void> {
     this.outputDir = mkdtempSync(join(tmpdir(), 'spanwright-'));
-    this.options.runners.warmUp();
   }
 
   async build(request: BuildRequest, context: BuildContext): Promise<BuildResult> {
@@ -69,14 +69,21 @@ export class ChrootAgent implements BuildAgent {
     const logPath = join(worker.buildLogsDir, `${basename(graph.srpmPath(node))}${kind === 'test' ? '.test' : ''}.log`);
     const stdout = join(this.outputDir, `${job}.out`);
     const stderr = join(this.outputDir, `${job}.err`);
-    const end = await runProgram(
-      runners,
-      { argv: [worker.program, ...this.arguments(request, context, logPath)], env: context.env, stdout, stderr },
-      { signal: context.signal, clock: context.clock, askToEnd: 'SIGINT', graceMs },
-    );
+    const program = {
+      argv: [worker.program, ...this.arguments(request, context, logPath)],
+      env: context.env,
+      stdout,
+      stderr,
+    };
+    const end = await runProgram(runners, program, {
+      signal: context.signal,
+      clock: context.clock,
+      askToEnd: 'SIGINT',
+      graceMs,
+    });
     const tail = () =>
       [...lastLines(stderr, TAIL_LINES, 1 << 20), ...lastLines(stdout, TAIL_LINES, 1 << 20)].slice(-TAIL_LINES);
-    const failure = failureOf(end, worker.program, context.signal.aborted, tail);
+    const failure = failureOf(end, program, context.signal.aborted, tail);
     const builtFiles = failure ? '' : textAfterLastNewline(stdout);
     rmSync(stdout, { force: true });
     rmSync(stderr, { force: true });
@@ -89,7 +96,6 @@ export class ChrootAgent implements BuildAgent {
   }
 
   async stop(): Promise<void> {
-    await this.options.runners.stop();
     if (this.outputDir !== '') rmSync(this.outputDir, { recursive: true, force: true });
   }
 

@@ -5,6 +5,7 @@ import { failureOf, lastLines, runProgram } from '../runner/run-program';
 import type { RunnerPool } from '../runner/runner-pool';
 
 export interface CommandAgentOptions {
+  /** Starts the commands. Whoever made the pool stops it. */
   readonly runners: RunnerPool;
   /** Folder for one log file per attempt. It is made if it is not there. */
   readonly logsDir: string;
@@ -22,7 +23,6 @@ export class CommandAgent implements BuildAgent {
 
   async start(): Promise<void> {
     mkdirSync(this.options.logsDir, { recursive: true });
-    this.options.runners.warmUp();
   }
 
   async build(request: BuildRequest, context: BuildContext): Promise<BuildResult> {
@@ -42,27 +42,25 @@ export class CommandAgent implements BuildAgent {
     const argv = spec.command ?? ['/bin/sh', '-c', spec.shell ?? ''];
     const logPath = join(this.options.logsDir, `${this.logName(request)}.${attempt}.log`);
     const { graceMs = 5000, tailLines = 20 } = this.options;
-    const end = await runProgram(
-      this.options.runners,
-      {
-        argv,
-        cwd,
-        env: { ...context.env, SPANWRIGHT_ATTEMPT: String(attempt), ...spec.env },
-        stdout: logPath,
-        stderr: logPath,
-      },
-      { signal: context.signal, clock: context.clock, askToEnd: 'SIGTERM', graceMs },
-    );
-    const failure = failureOf(end, argv[0] as string, context.signal.aborted, () => lastLines(logPath, tailLines));
+    const program = {
+      argv,
+      cwd,
+      env: { ...context.env, SPANWRIGHT_ATTEMPT: String(attempt), ...spec.env },
+      stdout: logPath,
+      stderr: logPath,
+    };
+    const end = await runProgram(this.options.runners, program, {
+      signal: context.signal,
+      clock: context.clock,
+      askToEnd: 'SIGTERM',
+      graceMs,
+    });
+    const failure = failureOf(end, program, context.signal.aborted, () => lastLines(logPath, tailLines));
     if (failure) return { ok: false, failure, logPath };
     for (const path of spec.outputs ?? []) {
       if (!existsSync(resolve(cwd, path))) return { ok: false, failure: { reason: 'output-missing', path }, logPath };
     }
     return { ok: true, builtFiles: spec.outputs ?? [], logPath };
-  }
-
-  async stop(): Promise<void> {
-    await this.options.runners.stop();
   }
 
   /** A file name that tells a person which job it is; the job's number keeps apart what would be the same. */

@@ -1,7 +1,10 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Clock } from '../../util/clock';
+import { describeSystemError } from '../../util/user-error';
 import type { Failure } from '../failure';
-import type { ProgramEnd, ProgramRequest, RunnerPool } from './runner-pool';
+import type { ProgramEnd, ProgramRequest } from './runner';
+import type { RunnerPool } from './runner-pool';
 
 export interface RunProgramOptions {
   /** Aborts when the program must end. */
@@ -22,18 +25,20 @@ export async function runProgram(
   const { signal, clock, askToEnd, graceMs } = options;
   if (signal.aborted) return { code: null, signal: askToEnd };
   const program = pool.start(request);
-  const ended = new AbortController();
+  let grace: AbortController | undefined;
   const stop = () => {
     program.kill(askToEnd);
-    void clock.sleep(graceMs, ended.signal).then(() => {
-      if (!ended.signal.aborted) program.kill('SIGKILL');
+    grace = new AbortController();
+    const { signal: ended } = grace;
+    void clock.sleep(graceMs, ended).then(() => {
+      if (!ended.aborted) program.kill('SIGKILL');
     });
   };
   signal.addEventListener('abort', stop, { once: true });
   try {
     return await program.end;
   } finally {
-    ended.abort();
+    grace?.abort();
     signal.removeEventListener('abort', stop);
   }
 }
@@ -41,25 +46,48 @@ export async function runProgram(
 /** What a program's end means, or undefined where it succeeded. */
 export function failureOf(
   end: ProgramEnd,
-  program: string,
+  request: ProgramRequest,
   aborted: boolean,
   tail: () => readonly string[],
 ): Failure | undefined {
   if (end.runnerLost) return { reason: 'runner-lost' };
-  if (end.error !== undefined) return { reason: 'could-not-start', message: describeStartError(end.error, program) };
   if (aborted) return { reason: 'cancelled' };
   if (end.signal !== null) return { reason: 'killed', signal: end.signal, tail: tail() };
-  if (end.code !== 0) return { reason: 'exit-non-zero', exitCode: end.code ?? -1, tail: tail() };
-  return undefined;
+  if (end.code === 0) return undefined;
+  // These two codes are what a shell says when it cannot start a program, and what a program may say itself.
+  const isShellCode = end.code === 126 || end.code === 127;
+  const message =
+    whyNotWritable(request.stdout) ?? whyNotWritable(request.stderr) ?? (isShellCode ? whyNotStarted(request) : undefined);
+  if (message) return { reason: 'could-not-start', message };
+  return { reason: 'exit-non-zero', exitCode: end.code ?? -1, tail: tail() };
 }
 
-function describeStartError(error: string, program: string): string {
-  const [code, path] = error.split(/ (.*)/s);
-  if (path) return `cannot open ${path}: ${code}`;
-  if (code === 'ENOENT') return `${program}: no such program, or no such working directory`;
-  if (code === 'EACCES') return `${program}: permission denied (is it executable?)`;
-  if (code === 'E2BIG') return `${program}: the argument list is too long`;
-  return `${program}: ${error}`;
+/** A program is not started when its output cannot be opened. This learns why, in good words; undefined where it can be. */
+function whyNotWritable(path: string | undefined): string | undefined {
+  if (path === undefined || existsSync(path)) return undefined;
+  try {
+    closeSync(openSync(path, 'a'));
+    return undefined;
+  } catch (error) {
+    return `cannot write ${path}: ${describeSystemError(error)}`;
+  }
+}
+
+function whyNotStarted({ argv, cwd, env }: ProgramRequest): string | undefined {
+  const program = argv[0] as string;
+  const folders = program.includes('/') ? [cwd ?? '.'] : (env?.PATH ?? process.env.PATH ?? '').split(':');
+  const candidates = folders.map((folder) => resolve(cwd ?? '.', folder, program)).filter((path) => existsSync(path));
+  if (candidates.length === 0) return `${program}: no such program`;
+  return candidates.some(isExecutable) ? undefined : `${program}: permission denied (is it an executable file?)`;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
 }
 
 /** The last lines of a file, reading no more of it than `maxBytes`; empty where there is no such file. */

@@ -1,0 +1,73 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type CommandResult, makeTempDir, removeTempDir, runCommand } from '../support/command';
+import { type CommandNode, RunFolder, writeGraphFile } from '../telemetry/runs';
+
+jest.setTimeout(20_000);
+
+/** What cannot be run, and how a person is told. */
+const HOSTILE: readonly [string, Omit<CommandNode, 'id'>, string][] = [
+  ['is not found', { command: ['no-such-program'] }, 'could not start: no-such-program: no such program'],
+  ['is not found by its path', { command: ['./missing'] }, 'could not start: ./missing: no such program'],
+  ['is found by the shell only', { shell: 'no-such-program' }, 'exit status 127'],
+  ['is not executable', { command: ['./data'] }, 'could not start: ./data: permission denied (is it executable?)'],
+  ['is a folder', { command: ['/'] }, 'could not start: /: permission denied (is it executable?)'],
+  [
+    'has a working directory that is not there',
+    { shell: 'true', cwd: 'nowhere' },
+    'could not start: the working directory nowhere does not exist',
+  ],
+  ['has a file for a working directory', { shell: 'true', cwd: 'data' }, 'could not start: '],
+  ['ends with 255', { shell: 'exit 255' }, 'exit status 255'],
+  ['kills itself', { shell: 'kill -9 $$' }, 'killed by SIGKILL'],
+  ['crashes', { shell: 'kill -SEGV $$' }, 'killed by SIGSEGV'],
+  [
+    'has an argument that is too long',
+    { command: ['echo', 'x'.repeat(200_000)] },
+    'could not start: echo: the argument list is too long',
+  ],
+  ['has a zero byte in an argument', { command: ['echo', 'a\0b'] }, 'could not start: echo: '],
+  ['lacks an input', { shell: 'true', inputs: ['missing'] }, 'input missing does not exist'],
+  [
+    'writes no output',
+    { shell: 'true', outputs: ['missing'] },
+    'the command succeeded but did not write its output missing',
+  ],
+];
+
+let dir: string;
+let result: CommandResult;
+let run: RunFolder;
+
+beforeAll(async () => {
+  dir = makeTempDir();
+  writeFileSync(join(dir, 'data'), 'no program\n', { mode: 0o644 });
+  const hostile = HOSTILE.map(([title, node]) => ({ id: title.replaceAll(' ', '-'), ...node }));
+  const good = [
+    { id: 'good', shell: 'true' },
+    { id: 'after-good', shell: 'true', dependencies: ['good'] },
+  ];
+  const graph = writeGraphFile(dir, [...hostile, ...good]);
+  result = await runCommand('spanwright', ['build', graph, '--workers', '4'], { cwd: dir });
+  run = RunFolder.latest(dir);
+});
+
+afterAll(() => removeTempDir(dir));
+
+test.each(HOSTILE)('a command that %s fails with one line that says so', (title, _, told) => {
+  const [line] = result.stderr.match(new RegExp(`^  failed  ${title.replaceAll(' ', '-')}: .*$`, 'm')) ?? [];
+  expect(line).toContain(told);
+});
+
+test('the other builds go on, and the exit code says that some failed', () => {
+  expect(result.code).toBe(1);
+  expect(result.stderr).toContain(`2 succeeded, ${HOSTILE.length} failed of ${HOSTILE.length + 2}`);
+  expect(run.eventsOf('run-finished')).toMatchObject([{ status: 'failed' }]);
+});
+
+test('each build ends once, in the journal and in the trace', () => {
+  const jobs = run.eventsOf('job-finished').map(({ job }) => job);
+  expect(new Set(jobs).size).toBe(HOSTILE.length + 2);
+  expect(jobs).toHaveLength(HOSTILE.length + 2);
+  expect(run.spans().filter(({ name }) => name === 'scheduler.build.LocalBuild')).toHaveLength(HOSTILE.length + 2);
+});
