@@ -241,7 +241,8 @@ function expectToolkitTrace(spans: readonly ReceivedSpan[]): void {
     'scheduler.build_agent': expect.stringMatching(/^(test|chroot)-agent$/),
   });
   expect(theSpan(spans, 'scheduler.build_graph').attributes).toMatchObject({
-    'graph.node_count': 9,
+    // Three packages with two nodes each, a test, a package from elsewhere, and the goals ALL and PackagesToBuild.
+    'graph.node_count': 10,
     'scheduler.worker_count': 2,
     'scheduler.build_attempts': 1,
     'scheduler.check_attempts': 1,

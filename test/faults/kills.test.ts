@@ -130,6 +130,20 @@ describe('kill -9 of the coordinator', () => {
   });
 });
 
+describe('a signal that comes right when builds start', () => {
+  test('ends them at once, not only when their time to end is up', async () => {
+    for (let round = 0; round < 8; round++) {
+      const nodes = Array.from({ length: 3 }, (_, i) => ({ id: `slow${i}`, shell: 'exec sleep 300' }));
+      const command = start(nodes, '--json', '--grace', '5m');
+      await command.waitForLine(/"attempt-started".*"job":2/);
+      command.kill('SIGTERM');
+      const { code, ms } = await command.end;
+      expect(code).toBe(143);
+      expect(ms).toBeLessThan(5_000);
+    }
+  });
+});
+
 describe('a build that must end', () => {
   const builds = { 'ignores TERM': stubborn, 'leaves a child in its group that ignores TERM': withStubbornChild };
 

@@ -75,11 +75,23 @@ describe('in words', () => {
   });
 
   test('of a long chain its ends are shown, and of many workers the spread', () => {
-    const events: BuildEvent[] = [{ ...(SAMPLE_RUN[0] as Extract<BuildEvent, { type: 'run-started' }>), time: 0, workers: 9 }];
+    const events: BuildEvent[] = [
+      { ...(SAMPLE_RUN[0] as Extract<BuildEvent, { type: 'run-started' }>), time: 0, workers: 9 },
+    ];
     for (let job = 0; job < 20; job++) {
       const after = job === 0 ? undefined : job - 1;
       events.push(
-        { type: 'job-queued', time: job * 100, job, kind: 'build', label: `j${job}`, node: job, reason: '', priority: 1, after },
+        {
+          type: 'job-queued',
+          time: job * 100,
+          job,
+          kind: 'build',
+          label: `j${job}`,
+          node: job,
+          reason: '',
+          priority: 1,
+          after,
+        },
         { type: 'job-started', time: job * 100, job, worker: 1 },
         { type: 'job-finished', time: job * 100 + 100, job, worker: 1, ok: true, files: [] },
       );

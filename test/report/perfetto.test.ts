@@ -27,7 +27,7 @@ const slicesOf = (view: RunView) => eventsOf(view).filter(({ ph }) => ph === 'X'
 
 test('each worker has a lane with its name, in order, and the run has its own', () => {
   const names = eventsOf(viewOf()).filter(({ ph }) => ph === 'M');
-  expect(names.map(({ name, tid, args }) => [name, tid, args['name'] ?? args['sort_index']])).toEqual([
+  expect(names.map(({ name, tid, args }) => [name, tid, args.name ?? args.sort_index])).toEqual([
     ['process_name', undefined, 'spanwright 20260102-030405-abc123'],
     ['thread_name', 1, 'worker 1'],
     ['thread_sort_index', 1, 1],
@@ -37,22 +37,28 @@ test('each worker has a lane with its name, in order, and the run has its own', 
 });
 
 test('each attempt is a slice in the lane of its worker, from the start of the run in microseconds', () => {
-  expect(slicesOf(viewOf()).map(({ tid, name, ts, dur, args }) => [tid, name, ts, dur, args['attempt'], args['status']])).toEqual([
+  expect(
+    slicesOf(viewOf()).map(({ tid, name, ts, dur, args }) => [tid, name, ts, dur, args.attempt, args.status]),
+  ).toEqual([
     [1, 'core.src.rpm', 0, 1_000_000, 1, 'exit status 1'],
     [1, 'core.src.rpm', 1_500_000, 2_500_000, 2, 'succeeded'],
     [2, 'core.src.rpm', 0, 3_000_000, 1, 'package test failed'],
     [1, 'lib.src.rpm', 4_000_000, 2_000_000, 1, 'exit status 2'],
     [2, 'tool.src.rpm', 4_250_000, 4_750_000, 1, 'succeeded'],
   ]);
-  expect(slicesOf(viewOf()).at(-1)?.args).toMatchObject({ unlockedBy: 'core.src.rpm', reason: /rebuilt/ && expect.any(String) });
+  expect(slicesOf(viewOf()).at(-1)?.args).toMatchObject({
+    unlockedBy: 'core.src.rpm',
+    reason: 'core, which it needs, has been rebuilt',
+  });
 });
 
 test('slices in a lane never overlap, whatever the run', async () => {
-  for (const seed of [1, 2, 3]) {
+  let total = 0;
+  for (const seed of [1, 2, 3, 4, 5]) {
     const random = randomFrom(seed);
-    const graph = randomPackages(random, 40);
+    const graph = randomPackages(random, 80);
     const view = new RunView();
-    const simulated = new SimulatedAgent({ durationMs: () => 1 + random() * 100, failureRate: 0.3, seed });
+    const simulated = new SimulatedAgent({ durationMs: () => 1 + random() * 100, failureRate: 0.2, seed });
     await new Scheduler({
       graph,
       agent: new RetryingAgent(simulated, { policy: () => ({ attempts: 2, timeoutMs: 1100 }) }),
@@ -62,7 +68,7 @@ test('slices in a lane never overlap, whatever the run', async () => {
       listeners: [(event) => view.apply(event)],
     }).run();
     const slices = slicesOf(view);
-    expect(slices.length).toBeGreaterThan(20);
+    total += slices.length;
     for (let lane = 1; lane <= 4; lane++) {
       const inLane = slices.filter(({ tid }) => tid === lane).sort((a, b) => a.ts - b.ts || a.dur - b.dur);
       for (let i = 1; i < inLane.length; i++) {
@@ -71,13 +77,14 @@ test('slices in a lane never overlap, whatever the run', async () => {
       }
     }
   }
+  expect(total).toBeGreaterThan(100);
 });
 
 test('an attempt that still runs ends at the last moment that is known, and is not said to have succeeded', () => {
   const view = viewOf(SAMPLE_RUN.slice(0, SAMPLE_RUN.findIndex(({ type }) => type === 'notice') + 1));
   const slice = slicesOf(view).at(-1);
   expect(slice).toMatchObject({ name: 'tool.src.rpm', ts: 4_250_000, dur: 2_250_000 });
-  expect(slice?.args['status']).not.toBe('succeeded');
+  expect(slice?.args.status).not.toBe('succeeded');
 });
 
 test('an attempt of a job that failed without telling why is not said to have succeeded', () => {
@@ -85,9 +92,17 @@ test('an attempt of a job that failed without telling why is not said to have su
     { type: 'job-queued', time: 0, job: 0, kind: 'build', label: 'a', node: 0, reason: '', priority: 1 },
     { type: 'job-started', time: 0, job: 0, worker: 1 },
     { type: 'attempt-started', time: 0, job: 0, attempt: 1 },
-    { type: 'job-finished', time: 1, job: 0, worker: 1, ok: false, failure: { reason: 'agent-error', message: 'oops' }, files: [] },
+    {
+      type: 'job-finished',
+      time: 1,
+      job: 0,
+      worker: 1,
+      ok: false,
+      failure: { reason: 'agent-error', message: 'oops' },
+      files: [],
+    },
   ];
-  expect(slicesOf(viewOf(events))[0]?.args['status']).toBe('oops');
+  expect(slicesOf(viewOf(events))[0]?.args.status).toBe('oops');
 });
 
 test('a run of which nothing is known is a valid trace too', () => {

@@ -43,23 +43,46 @@ test('the result of a job has its facts in plain values', () => {
 test('a job that was blocked has its root cause, and no times', () => {
   const view = viewOf();
   const of = (job: number) => jobResult(view.jobs.get(job) as JobView);
-  expect(of(4)).toMatchObject({ status: 'blocked', rootCause: 'lib.src.rpm', durationMs: 0, waitMs: 0, startedAt: null });
+  expect(of(4)).toMatchObject({
+    status: 'blocked',
+    rootCause: 'lib.src.rpm',
+    durationMs: 0,
+    waitMs: 0,
+    startedAt: null,
+  });
   expect(of(6)).toMatchObject({ rootCause: 'qt--REMOTE<Unresolved>', worker: null });
   const stopped = viewOf([
     { type: 'job-blocked', time: 0, job: 0, kind: 'build', label: 'a', node: 0, cause: { kind: 'stopped' } },
   ]);
-  expect(jobResult(stopped.jobs.get(0) as JobView)).toMatchObject({ status: 'cancelled', rootCause: 'the run stopped' });
+  expect(jobResult(stopped.jobs.get(0) as JobView)).toMatchObject({
+    status: 'cancelled',
+    rootCause: 'the run stopped',
+  });
 });
 
 test('the CSV has a header and a row for each job, sorted by name', () => {
   const rows = parseCsv(resultsCsv(viewOf()));
   expect(rows[0]).toEqual([
-    'label', 'kind', 'status', 'durationMs', 'waitMs', 'attempts', 'worker', 'error', 'errorReason', 'rootCause', 'logPath',
-    'startedAt', 'finishedAt', 'reason',
+    'label',
+    'kind',
+    'status',
+    'durationMs',
+    'waitMs',
+    'attempts',
+    'worker',
+    'error',
+    'errorReason',
+    'rootCause',
+    'logPath',
+    'startedAt',
+    'finishedAt',
+    'reason',
   ]);
   expect(rows).toHaveLength(10);
   expect(rows.map((row) => row.length)).toEqual(Array.from({ length: 10 }, () => 14));
-  expect(rows.slice(1).map(([label, kind, status]) => `${label} ${kind} ${status}`)).toContain('core.src.rpm test failed');
+  expect(rows.slice(1).map(([label, kind, status]) => `${label} ${kind} ${status}`)).toContain(
+    'core.src.rpm test failed',
+  );
   // The reason has a comma.
   expect(rows.at(-1)?.at(-1)).toBe('core, which it needs, has been rebuilt');
   expect(resultsCsv(viewOf())).toContain(',"core, which it needs, has been rebuilt"\n');

@@ -1,8 +1,17 @@
-import type { BuildEvent } from '../../src/scheduler/events';
 import { compareTexts } from '../../src/report/run-view';
+import type { BuildEvent } from '../../src/scheduler/events';
 import { SAMPLE_RUN, T0, viewOf } from './sample-run';
 
-const CORE = { type: 'job-queued', time: 5, job: 0, kind: 'build', label: 'core', node: 0, reason: 'r', priority: 1 } as const;
+const CORE = {
+  type: 'job-queued',
+  time: 5,
+  job: 0,
+  kind: 'build',
+  label: 'core',
+  node: 0,
+  reason: 'r',
+  priority: 1,
+} as const;
 const STARTED: BuildEvent = { type: 'job-started', time: 6, job: 0, worker: 1 };
 
 test('a whole run folds into all that is known of each job', () => {
@@ -39,7 +48,11 @@ test('a whole run folds into all that is known of each job', () => {
     files: ['/rpms/core.rpm'],
   });
   expect(view.jobs.get(1)).toMatchObject({ status: 'cached', files: ['/rpms/docs.rpm'], finishedAt: T0 });
-  expect(view.jobs.get(3)).toMatchObject({ status: 'failed', after: 0, failure: { reason: 'exit-non-zero', exitCode: 2 } });
+  expect(view.jobs.get(3)).toMatchObject({
+    status: 'failed',
+    after: 0,
+    failure: { reason: 'exit-non-zero', exitCode: 2 },
+  });
   expect(view.jobs.get(4)).toEqual({
     job: 4,
     kind: 'build',
@@ -72,7 +85,11 @@ test('at every moment the counts are those of the jobs', () => {
 });
 
 test('tables show jobs by name, builds before tests', () => {
-  expect(viewOf().sortedJobs().map(({ label, kind }) => `${kind} ${label.replace('.src.rpm', '')}`)).toEqual([
+  expect(
+    viewOf()
+      .sortedJobs()
+      .map(({ label, kind }) => `${kind} ${label.replace('.src.rpm', '')}`),
+  ).toEqual([
     'build app',
     'build core',
     'test core',
@@ -86,7 +103,11 @@ test('tables show jobs by name, builds before tests', () => {
 });
 
 test('a job that failed once and then succeeded is flaky; one that only failed is not', () => {
-  expect(viewOf().flakyJobs().map(({ label }) => label)).toEqual(['core.src.rpm']);
+  expect(
+    viewOf()
+      .flakyJobs()
+      .map(({ label }) => label),
+  ).toEqual(['core.src.rpm']);
 });
 
 test('an event about a job that nobody introduced is an error of ours', () => {
@@ -94,7 +115,15 @@ test('an event about a job that nobody introduced is an error of ours', () => {
 });
 
 test('a build that was cancelled has not failed', () => {
-  const end: BuildEvent = { type: 'job-finished', time: 7, job: 0, worker: 1, ok: false, failure: { reason: 'cancelled' }, files: [] };
+  const end: BuildEvent = {
+    type: 'job-finished',
+    time: 7,
+    job: 0,
+    worker: 1,
+    ok: false,
+    failure: { reason: 'cancelled' },
+    files: [],
+  };
   const view = viewOf([CORE, STARTED, { type: 'run-cancelled', time: 7, why: 'SIGINT' }, end]);
   expect(view.jobs.get(0)?.status).toBe('cancelled');
   expect(view.cancelledBecause).toBe('SIGINT');

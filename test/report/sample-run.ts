@@ -1,6 +1,6 @@
-import type { BuildEvent, JobBlocked, JobFacts } from '../../src/scheduler/events';
-import type { JobKind } from '../../src/scheduler/agent';
 import { RunView } from '../../src/report/run-view';
+import type { JobKind } from '../../src/scheduler/agent';
+import type { BuildEvent, JobBlocked, JobFacts } from '../../src/scheduler/events';
 
 /** When the sample run starts. */
 export const T0 = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -14,7 +14,12 @@ const facts = (job: number, label: string, reason: string, kind: JobKind = 'buil
   after,
 });
 const queued = (ms: number, of: JobFacts): BuildEvent => ({ type: 'job-queued', time: T0 + ms, priority: 1, ...of });
-const started = (ms: number, job: number, worker: number): BuildEvent => ({ type: 'job-started', time: T0 + ms, job, worker });
+const started = (ms: number, job: number, worker: number): BuildEvent => ({
+  type: 'job-started',
+  time: T0 + ms,
+  job,
+  worker,
+});
 const attempt = (ms: number, job: number, number = 1): BuildEvent => ({
   type: 'attempt-started',
   time: T0 + ms,
@@ -90,7 +95,15 @@ export const SAMPLE_RUN: readonly BuildEvent[] = [
     logPath: 'logs/core.test.log',
     files: [],
   },
-  { type: 'job-finished', time: T0 + 4000, job: 0, worker: 1, ok: true, logPath: 'logs/core.log', files: ['/rpms/core.rpm'] },
+  {
+    type: 'job-finished',
+    time: T0 + 4000,
+    job: 0,
+    worker: 1,
+    ok: true,
+    logPath: 'logs/core.log',
+    files: ['/rpms/core.rpm'],
+  },
   { type: 'node-done', time: T0 + 4000, node: 3, nodeType: 'RemoteRun', label: 'glibc--REMOTE<Cached>' },
   queued(4000, facts(3, 'lib.src.rpm', 'core, which it needs, has been rebuilt', 'build', 0)),
   queued(4000, facts(5, 'tool.src.rpm', 'core, which it needs, has been rebuilt', 'build', 0)),

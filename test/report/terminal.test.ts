@@ -1,10 +1,22 @@
 import { Writable } from 'node:stream';
-import type { BuildEvent } from '../../src/scheduler/events';
 import { RunView } from '../../src/report/run-view';
-import { type Display, type DisplayOptions, LiveDisplay, NdjsonDisplay, PlainDisplay, QuietDisplay } from '../../src/report/terminal';
+import {
+  type Display,
+  type DisplayOptions,
+  LiveDisplay,
+  NdjsonDisplay,
+  PlainDisplay,
+  QuietDisplay,
+} from '../../src/report/terminal';
+import type { BuildEvent } from '../../src/scheduler/events';
 import { SAMPLE_RUN, T0 } from './sample-run';
 
 const ESC = '\u001b';
+const TERMINAL_TEXT = new RegExp(`${ESC}\\[[0-9;]*[A-Za-z]|\\r|\\n|[^${ESC}\\r\\n]+`, 'g');
+const CURSOR_UP = new RegExp(`^${ESC}\\[(\\d+)A$`);
+const COLOR = new RegExp(`${ESC}\\[[0-9;]*m`);
+const COLOR_ON = new RegExp(`${ESC}\\[(?:[1-8]|3[0-8])m`, 'g');
+const COLOR_OFF = new RegExp(`${ESC}\\[(?:22|39)m`, 'g');
 
 /** A terminal of so many columns, as far as the displays use one: it knows what is on it after all that was written. */
 class FakeTerminal extends Writable {
@@ -24,8 +36,8 @@ class FakeTerminal extends Writable {
   get screen(): string[] {
     const lines: string[] = [];
     let row = 0;
-    for (const [part] of this.text.matchAll(/\u001b\[[0-9;]*[A-Za-z]|\r|\n|[^\u001b\r\n]+/g)) {
-      const up = /^\u001b\[(\d+)A$/.exec(part);
+    for (const [part] of this.text.matchAll(TERMINAL_TEXT)) {
+      const up = CURSOR_UP.exec(part);
       if (up) row = Math.max(0, row - Number(up[1]));
       else if (part === `${ESC}[J`) lines.length = row;
       else if (part === '\n') lines[++row] ??= '';
@@ -73,7 +85,8 @@ function show(
 }
 
 const until = (type: BuildEvent['type'], job?: number) =>
-  SAMPLE_RUN.findIndex((event) => event.type === type && (job === undefined || ('job' in event && event.job === job))) + 1;
+  SAMPLE_RUN.findIndex((event) => event.type === type && (job === undefined || ('job' in event && event.job === job))) +
+  1;
 
 describe('plain', () => {
   test('a line for each thing that happens, and no colours where they are off', () => {
@@ -105,8 +118,8 @@ describe('plain', () => {
     tell(...SAMPLE_RUN);
     expect(terminal.text).toContain(`${ESC}[31mfailed${ESC}[39m lib.src.rpm`);
     for (const line of terminal.text.split('\n')) {
-      const opened = line.match(/\u001b\[(?:[1-8]|3\d)m/g)?.filter((code) => code !== `${ESC}[39m`).length ?? 0;
-      expect(line.match(/\u001b\[(?:22|39)m/g)?.length ?? 0).toBe(opened);
+      const opened = line.match(COLOR_ON)?.length ?? 0;
+      expect(line.match(COLOR_OFF)?.length ?? 0).toBe(opened);
     }
   });
 
@@ -133,7 +146,7 @@ describe('live', () => {
   });
 
   test('shows a bar, how far it is, and what runs for how long', () => {
-    const shown = show(LiveDisplay);
+    const shown = show(LiveDisplay, { columns: 120 });
     shown.tell(...SAMPLE_RUN.slice(0, until('job-started', 2)));
     shown.now = T0 + 2500;
     jest.advanceTimersByTime(100);
@@ -172,18 +185,21 @@ describe('live', () => {
     expect(screen.filter((line) => line.includes('failed')).length).toBe(3);
   });
 
-  test.each([20, 30, 40])('lines are cut to a terminal of %i columns, so that redrawing erases all of them', (columns) => {
-    const shown = show(LiveDisplay, { columns, color: true });
-    shown.tell(...SAMPLE_RUN.slice(0, until('attempt-started', 5)));
-    for (let i = 0; i < 5; i++) {
-      shown.now += 1000;
-      jest.advanceTimersByTime(100);
-    }
-    const bars = shown.terminal.screen.filter((line) => /[█░]/.test(line));
-    expect(bars).toHaveLength(1);
-    shown.display.stop();
-    expect(shown.terminal.screen.join('\n')).not.toMatch(/[█░]|worker \d/);
-  });
+  test.each([20, 30, 40])(
+    'lines are cut to a terminal of %i columns, so that redrawing erases all of them',
+    (columns) => {
+      const shown = show(LiveDisplay, { columns, color: true });
+      shown.tell(...SAMPLE_RUN.slice(0, until('attempt-started', 5)));
+      for (let i = 0; i < 5; i++) {
+        shown.now += 1000;
+        jest.advanceTimersByTime(100);
+      }
+      const bars = shown.terminal.screen.filter((line) => /[█░]/.test(line));
+      expect(bars).toHaveLength(1);
+      shown.display.stop();
+      expect(shown.terminal.screen.join('\n')).not.toMatch(/[█░]|worker \d/);
+    },
+  );
 
   test('of many running jobs the oldest are shown and the others counted', () => {
     const shown = show(LiveDisplay);
@@ -198,7 +214,14 @@ describe('live', () => {
     jest.advanceTimersByTime(100);
     const { screen } = shown.terminal;
     expect(screen.filter((line) => line.startsWith('  worker')).map((line) => line.split(' ')[4])).toEqual([
-      'j0', 'j1', 'j2', 'j3', 'j4', 'j5', 'j6', 'j7',
+      'j0',
+      'j1',
+      'j2',
+      'j3',
+      'j4',
+      'j5',
+      'j6',
+      'j7',
     ]);
     expect(screen.at(-1)).toBe('  … and 4 more');
     shown.display.stop();
@@ -208,7 +231,7 @@ describe('live', () => {
     const shown = show(LiveDisplay);
     shown.tell(...SAMPLE_RUN);
     shown.display.stop();
-    expect(shown.terminal.text).not.toMatch(/\u001b\[[0-9;]*m/);
+    expect(shown.terminal.text).not.toMatch(COLOR);
   });
 
   test('stopping twice, or before anything was shown, writes nothing', () => {

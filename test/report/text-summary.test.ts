@@ -39,21 +39,26 @@ test('a run that stopped says how many were not built, and a run that broke off 
     SAMPLE_RUN[0] as BuildEvent,
     { type: 'job-blocked', time: T0, job: 0, kind: 'build', label: 'a', node: 0, cause: { kind: 'stopped' } },
   ];
-  expect(textSummary(viewOf(events), false)[1]).toBe('Unfinished: 0 succeeded, 1 not built, as the run stopped of 9 in 0.00s');
+  expect(textSummary(viewOf(events), false)[1]).toBe(
+    'Unfinished: 0 succeeded, 1 not built, as the run stopped of 9 in 0.00s',
+  );
   const end: BuildEvent = { type: 'run-finished', time: T0 + 1000, status: 'cancelled', unresolved: [] };
   expect(textSummary(viewOf([...events, end]), false)[1]).toMatch(/^Cancelled: /);
 });
 
 test('of many blocked jobs twenty are named and the others counted', () => {
-  const blocked = Array.from({ length: 25 }, (_, job): BuildEvent => ({
-    type: 'job-blocked',
-    time: T0,
-    job,
-    kind: 'build',
-    label: `j${job}`,
-    node: job,
-    cause: { kind: 'job', job: 99, label: 'root' },
-  }));
+  const blocked = Array.from(
+    { length: 25 },
+    (_, job): BuildEvent => ({
+      type: 'job-blocked',
+      time: T0,
+      job,
+      kind: 'build',
+      label: `j${job}`,
+      node: job,
+      cause: { kind: 'job', job: 99, label: 'root' },
+    }),
+  );
   const lines = textSummary(viewOf(blocked), false);
   expect(lines.filter((line) => line.startsWith('  blocked'))).toHaveLength(20);
   expect(lines).toContain('  … and 5 more blocked');
@@ -66,5 +71,7 @@ test('of those that need a missing package three are named', () => {
     status: 'failed',
     unresolved: [{ label: 'qt', neededBy: ['a', 'b', 'c', 'd'] }],
   };
-  expect(textSummary(viewOf([end]), false)).toContain('  missing qt, which nobody provides; needed by a, b, c and 1 more');
+  expect(textSummary(viewOf([end]), false)).toContain(
+    '  missing qt, which nobody provides; needed by a, b, c and 1 more',
+  );
 });

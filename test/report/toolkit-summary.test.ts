@@ -76,13 +76,24 @@ test('conflicts with the toolchain are counted and listed', () => {
 test('of those that need a missing package three are named, each once, and the others counted', () => {
   const neededBy = ['e', 'd', 'c', 'b', 'a', 'a'];
   const texts = textOf([
-    { type: 'run-finished', time: 0, status: 'failed', unresolved: [{ label: 'x', neededBy }, { label: 'a', neededBy: [] }] },
+    {
+      type: 'run-finished',
+      time: 0,
+      status: 'failed',
+      unresolved: [
+        { label: 'x', neededBy },
+        { label: 'a', neededBy: [] },
+      ],
+    },
   ]);
   expect(texts.filter((text) => text.startsWith('-->'))).toEqual(['--> a', '--> x , needed by: a, b, c and 2 more']);
 });
 
 test('a run that broke off calls what was running or queued blocked, and a build that was told to end failed', () => {
-  const untilMiddle = SAMPLE_RUN.slice(0, SAMPLE_RUN.findIndex(({ type }) => type === 'notice'));
+  const untilMiddle = SAMPLE_RUN.slice(
+    0,
+    SAMPLE_RUN.findIndex(({ type }) => type === 'notice'),
+  );
   const names = (list: readonly { label: string }[]) => list.map(({ label }) => label);
   expect(names(classify(viewOf(untilMiddle)).blocked)).toEqual(['app.src.rpm', 'tool.src.rpm']);
   const cancelled: BuildEvent = {
@@ -115,7 +126,9 @@ test('skipped and passed tests are told apart', () => {
     { type: 'job-started', time: 0, job: 1, worker: 1 },
     { type: 'job-finished', time: 1, job: 1, worker: 1, ok: true, files: [] },
   ]);
-  expect(texts).toEqual(expect.arrayContaining(['Skipped SRPMs tests:', '--> a.src.rpm', 'Passed SRPMs tests:', '--> b.src.rpm']));
+  expect(texts).toEqual(
+    expect.arrayContaining(['Skipped SRPMs tests:', '--> a.src.rpm', 'Passed SRPMs tests:', '--> b.src.rpm']),
+  );
   expect(texts).toContain('Number of skipped SRPMs tests:         1');
   expect(texts).toContain('Number of passed SRPMs tests:          1');
 });

@@ -13,7 +13,14 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** The events of one job that is tried at these times and ends at `end`. */
-function jobEvents(job: number, kind: JobKind, label: string, attempts: number[], end: number, ok: boolean): BuildEvent[] {
+function jobEvents(
+  job: number,
+  kind: JobKind,
+  label: string,
+  attempts: number[],
+  end: number,
+  ok: boolean,
+): BuildEvent[] {
   return [
     { type: 'job-queued', time: 0, job, kind, label, node: job, reason: '', priority: 1 },
     { type: 'job-started', time: attempts[0] as number, job, worker: 1 },

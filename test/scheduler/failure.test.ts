@@ -1,4 +1,10 @@
-import { describeFailure, type Failure, type FailureReason, failureTail, isWorthRetrying } from '../../src/scheduler/failure';
+import {
+  describeFailure,
+  type Failure,
+  type FailureReason,
+  failureTail,
+  isWorthRetrying,
+} from '../../src/scheduler/failure';
 
 /** One failure of each reason, what is said of it, and whether it is worth another attempt. The compiler says if one is missing. */
 const ALL: { readonly [R in FailureReason]: readonly [Extract<Failure, { reason: R }>, string, boolean] } = {

@@ -1,5 +1,5 @@
 import type { BuildEvent } from '../../src/scheduler/events';
-import { FreshnessRule, type FreshnessOptions } from '../../src/scheduler/rebuild/freshness';
+import { type FreshnessOptions, FreshnessRule } from '../../src/scheduler/rebuild/freshness';
 import { Scheduler } from '../../src/scheduler/scheduler';
 import { type PackageGraph, packagesOf } from './package-graph';
 
@@ -60,26 +60,28 @@ describe('what is on disk', () => {
   test('is reused where every RPM is there, and given as the files of the package', async () => {
     const { lines, reasons, files } = await decide('app -> lib; app/devel -> lib');
     expect(lines).toEqual(['app cached', 'lib cached']);
-    expect(reasons['app']).toBe('all of its 2 RPMs are on disk, and nothing it needs is fresh');
-    expect(files['app']).toEqual(['/rpms/app.rpm', '/rpms/app-devel.rpm']);
+    expect(reasons.app).toBe('all of its 2 RPMs are on disk, and nothing it needs is fresh');
+    expect(files.app).toEqual(['/rpms/app.rpm', '/rpms/app-devel.rpm']);
   });
 
   test('is rebuilt where none of its RPMs is there', async () => {
-    const { lines, reasons } = await decide('app; app/devel; other', { missing: ['/rpms/app.rpm', '/rpms/app-devel.rpm'] });
+    const { lines, reasons } = await decide('app; app/devel; other', {
+      missing: ['/rpms/app.rpm', '/rpms/app-devel.rpm'],
+    });
     expect(lines).toEqual(['app built', 'other cached']);
-    expect(reasons['app']).toBe('none of its 2 RPMs is on disk');
+    expect(reasons.app).toBe('none of its 2 RPMs is on disk');
   });
 
   test('is rebuilt where one of the RPMs of its SRPM is missing, and the reason names it', async () => {
     const { lines, reasons } = await decide('app; app/devel', { missing: ['/rpms/app-devel.rpm'] });
     expect(lines).toEqual(['app built']);
-    expect(reasons['app']).toBe('1 of its 2 RPMs are missing: app-devel.rpm');
+    expect(reasons.app).toBe('1 of its 2 RPMs are missing: app-devel.rpm');
   });
 
   test('is never reused where the cache is off', async () => {
     const { lines, reasons } = await decide('app -> lib; test:app', { noCache: true });
     expect(lines).toEqual(['app built', 'lib built', 'test:app built']);
-    expect(reasons['lib']).toBe('the cache is off');
+    expect(reasons.lib).toBe('the cache is off');
   });
 
   test('that came as a delta is told apart', async () => {
@@ -109,7 +111,7 @@ describe('what is rebuilt after a rebuilt package', () => {
 
   test('is said with the package that made it so', async () => {
     const { reasons } = await decide(CHAIN, { missing });
-    expect(reasons['b']).toMatch(/^a.*, which it needs, has been rebuilt$/);
+    expect(reasons.b).toMatch(/^a.*, which it needs, has been rebuilt$/);
   });
 
   test('a package that is missing itself begins to count anew', async () => {
@@ -155,7 +157,7 @@ describe('what the user asks for', () => {
   test('is rebuilt, and so is what needs it', async () => {
     const { lines, reasons } = await decide(CHAIN, { rebuild: ['build:c'] });
     expect(lines).toEqual(['a cached', 'b cached', 'c built', 'd built']);
-    expect(reasons['c']).toBe('the user wants it rebuilt');
+    expect(reasons.c).toBe('the user wants it rebuilt');
   });
 
   test('may be named by any package of its SRPM', async () => {
@@ -166,8 +168,8 @@ describe('what the user asks for', () => {
   test('to be left alone is not built, even where its RPMs are missing, and what needs it is rebuilt then', async () => {
     const { lines, reasons, files } = await decide('app -> lib', { ignore: ['build:lib'], missing: ['/rpms/lib.rpm'] });
     expect(lines).toEqual(['app built', 'lib ignored']);
-    expect(reasons['lib']).toBe('the user ignores it');
-    expect(files['lib']).toEqual([]);
+    expect(reasons.lib).toBe('the user ignores it');
+    expect(files.lib).toEqual([]);
   });
 
   test('to be left alone does not make what needs it fresh where its RPMs are there', async () => {

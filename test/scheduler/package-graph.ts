@@ -42,7 +42,8 @@ export function packagesOf(notation: string, delta: readonly string[] = []): Pac
       builder.addDependency(node, build);
       nodes.set(`build:${name}`, build);
     } else if (prefix === 'test') {
-      const build = (nodeNamed(rest), nodes.get(`build:${rest}`) as NodeId);
+      nodeNamed(rest);
+      const build = nodes.get(`build:${rest}`) as NodeId;
       const record = { ...paths(rest), rpmPath: '<NO_RPM_PATH>' };
       node = builder.addNode({ type: NodeType.Test, state: NodeState.Build, ...record });
       builder.addDependency(node, build);
@@ -65,7 +66,8 @@ export function packagesOf(notation: string, delta: readonly string[] = []): Pac
     if (!dependent) continue;
     const first = nodeNamed(dependent);
     const from = arrow === '->' ? (nodes.get(`build:${dependent}`) ?? first) : first;
-    for (const dependency of dependencies?.trim().split(/\s+/) ?? []) builder.addDependency(from, nodeNamed(dependency));
+    for (const dependency of dependencies?.trim().split(/\s+/) ?? [])
+      builder.addDependency(from, nodeNamed(dependency));
   }
   return {
     graph: builder.build(),

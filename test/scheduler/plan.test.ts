@@ -311,10 +311,12 @@ describe('what fails', () => {
     const { graph, at } = packagesOf('app -> bad; app/devel -> good; tool -> app/devel');
     const plan = new Plan(graph);
     plan.start();
-    expect(plan.fail(plan.jobs.jobOf(at('build:bad'))).map((job) => labelOf(plan, job)).sort()).toEqual([
-      'app.src.rpm',
-      'tool.src.rpm',
-    ]);
+    expect(
+      plan
+        .fail(plan.jobs.jobOf(at('build:bad')))
+        .map((job) => labelOf(plan, job))
+        .sort(),
+    ).toEqual(['app.src.rpm', 'tool.src.rpm']);
     expect(plan.causeOf(at('tool'))).toEqual({ kind: 'job', job: plan.jobs.jobOf(at('build:bad')) });
   });
 
@@ -361,7 +363,12 @@ describe('what fails', () => {
     expect(unlocked(plan)).toEqual(['free.src.rpm']);
     expect(plan.unresolved).toEqual([at('lost:qt')]);
     expect(plan.causeOf(at('build:app'))).toBeUndefined();
-    expect(plan.giveUp().map((job) => labelOf(plan, job)).sort()).toEqual(['app.src.rpm', 'top.src.rpm']);
+    expect(
+      plan
+        .giveUp()
+        .map((job) => labelOf(plan, job))
+        .sort(),
+    ).toEqual(['app.src.rpm', 'top.src.rpm']);
     expect(plan.causeOf(at('build:top'))).toEqual({ kind: 'node', node: at('lost:qt') });
     expect(plan.giveUp()).toEqual([]);
   });
@@ -529,7 +536,8 @@ describe('random graphs', () => {
         started.push(`${now} ${labelOf(plan, job)}`);
         for (const node of plan.jobs.nodesOf(job)) {
           for (const need of graph.dependenciesOf(node)) {
-            const ofOwnBuild = plan.jobs.isTest(job) && graph.srpmPath(need) === graph.srpmPath(node) && graph.isWork(need);
+            const ofOwnBuild =
+              plan.jobs.isTest(job) && graph.srpmPath(need) === graph.srpmPath(node) && graph.isWork(need);
             if (!ofOwnBuild && !plan.isDone(need)) tooEarly.push(labelOf(plan, job));
           }
         }

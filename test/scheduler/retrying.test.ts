@@ -1,5 +1,5 @@
-import { RetryingAgent, type RetryingAgentOptions, remainingTime } from '../../src/scheduler/agents/retrying';
 import type { BuildAgent, BuildContext, BuildRequest, BuildResult } from '../../src/scheduler/agent';
+import { RetryingAgent, type RetryingAgentOptions, remainingTime } from '../../src/scheduler/agents/retrying';
 import type { BuildEvent } from '../../src/scheduler/events';
 import type { Failure } from '../../src/scheduler/failure';
 import { SystemClock, VirtualClock } from '../../src/util/clock';
@@ -214,7 +214,7 @@ test('a limit of more days than a timer can count is not over at once', async ()
 
 test('a worker program is told the time that is left, in the syntax it reads', () => {
   const clock = new VirtualClock(Number.POSITIVE_INFINITY, 1000);
-  const context = { clock } as BuildContext;
+  const context: BuildContext = { clock, signal: new AbortController().signal, env: {}, emit: () => {} };
   expect(remainingTime({ deadline: 91_000 } as BuildRequest, context, 0)).toBe('1m30s');
   expect(remainingTime({ deadline: undefined } as BuildRequest, context, 3_600_000)).toBe('1h0m0s');
   expect(remainingTime({ deadline: 500 } as BuildRequest, context, 0)).toBe('1ms');

@@ -1,7 +1,7 @@
 import { type Graph, GraphBuilder } from '../../src/graph/graph';
 import { NodeState, NodeType } from '../../src/graph/node';
-import { SimulatedAgent } from '../../src/scheduler/agents/simulated';
 import type { BuildAgent } from '../../src/scheduler/agent';
+import { SimulatedAgent } from '../../src/scheduler/agents/simulated';
 import type { BuildEvent } from '../../src/scheduler/events';
 import { CyclicPlanError } from '../../src/scheduler/plan';
 import { type RunOptions, type RunOutcome, Scheduler } from '../../src/scheduler/scheduler';
@@ -80,13 +80,7 @@ const agentOf = (build: BuildAgent['build'], more: Partial<BuildAgent> = {}): Bu
 describe('a run', () => {
   test('tells of each job as it is queued, started and finished, and unlocks what needs it', async () => {
     const { agent, news, outcome } = await startRun(graphOf('app -> lib util'));
-    expect(news()).toEqual([
-      'run-started',
-      'queued lib',
-      'queued util',
-      'started lib on 1',
-      'started util on 2',
-    ]);
+    expect(news()).toEqual(['run-started', 'queued lib', 'queued util', 'started lib on 1', 'started util on 2']);
     await agent.finish('lib');
     expect(news()).toEqual(['finished lib on 1']);
     await agent.finish('util');
@@ -139,7 +133,11 @@ describe('a run', () => {
     expect(agent.contextOf('app').env).toEqual({ BUILD_ID: '7' });
     await agent.finish('app');
     await outcome;
-    expect(events.find((event) => event.type === 'job-finished')).toMatchObject({ job: 1, ok: true, files: ['lib.so'] });
+    expect(events.find((event) => event.type === 'job-finished')).toMatchObject({
+      job: 1,
+      ok: true,
+      files: ['lib.so'],
+    });
     expect(events.filter((event) => event.type === 'job-queued')).toMatchObject([
       { job: 1, priority: 2, after: undefined },
       { job: 0, priority: 1, after: 1, label: 'app', kind: 'build', reason: 'no rebuild rule is on: always built' },
@@ -163,7 +161,9 @@ describe('a run', () => {
 
   test('is refused where jobs need each other in a circle, before anything starts', () => {
     const agent = new ScriptedAgent();
-    expect(() => new Scheduler({ graph: graphOf('a -> b; b -> a'), agent, workers: 1, runId: 'x' })).toThrow(CyclicPlanError);
+    expect(() => new Scheduler({ graph: graphOf('a -> b; b -> a'), agent, workers: 1, runId: 'x' })).toThrow(
+      CyclicPlanError,
+    );
     expect(agent.calls).toEqual([]);
   });
 
@@ -329,7 +329,9 @@ describe('what nobody provides', () => {
       'blocked top by qt--REMOTE<Unresolved>',
       'run failed',
     ]);
-    expect(events.at(-1)).toMatchObject({ unresolved: [{ label: 'qt--REMOTE<Unresolved>', neededBy: ['app.src.rpm'] }] });
+    expect(events.at(-1)).toMatchObject({
+      unresolved: [{ label: 'qt--REMOTE<Unresolved>', neededBy: ['app.src.rpm'] }],
+    });
   });
 
   test('fails a run that has a goal, though no job failed', async () => {
@@ -485,7 +487,9 @@ describe('trouble around a run', () => {
     });
     const { outcome, events, news } = await startRun(graphOf('app -> a; b'), { agent });
     expect((await outcome).status).toBe('failed');
-    expect(news()).toEqual(expect.arrayContaining(['failed (agent-error) a on 1', 'finished b on 2', 'blocked app by a']));
+    expect(news()).toEqual(
+      expect.arrayContaining(['failed (agent-error) a on 1', 'finished b on 2', 'blocked app by a']),
+    );
     const failed = events.find((event) => event.type === 'job-finished' && !event.ok);
     expect(failed).toMatchObject({ failure: { message: 'Internal error: the agent test threw: oops' } });
   });
@@ -521,7 +525,9 @@ describe('trouble around a run', () => {
   });
 
   test('an agent that cannot stop does not take away what came of the run', async () => {
-    const agent = agentOf(async () => ({ ok: true, builtFiles: [] }), { stop: () => Promise.reject(new Error('no stop')) });
+    const agent = agentOf(async () => ({ ok: true, builtFiles: [] }), {
+      stop: () => Promise.reject(new Error('no stop')),
+    });
     const warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
     const events: BuildEvent[] = [];
     const listeners = [(event: BuildEvent) => events.push(event)];
@@ -536,7 +542,12 @@ describe('resources', () => {
   function wanting(wishes: Readonly<Record<string, Readonly<Record<string, number>>>>): Graph {
     const builder = new GraphBuilder();
     for (const [key, resources] of Object.entries(wishes)) {
-      builder.addNode({ type: NodeType.LocalBuild, state: NodeState.Build, key, command: { command: ['x'], resources } });
+      builder.addNode({
+        type: NodeType.LocalBuild,
+        state: NodeState.Build,
+        key,
+        command: { command: ['x'], resources },
+      });
     }
     return builder.build();
   }
@@ -630,12 +641,15 @@ describe('many jobs', () => {
           (event) => {
             if (event.type === 'job-blocked') note(event.job, 'blocked');
             if (event.type === 'job-finished') note(event.job, event.ok ? 'done' : 'failed');
-            if (event.type === 'job-queued' && event.after !== undefined && !ended.has(event.after)) early.push(event.job);
+            if (event.type === 'job-queued' && event.after !== undefined && !ended.has(event.after))
+              early.push(event.job);
           },
         ],
       });
       await scheduler.run();
-      const expected = expectedEndings(graph, (node) => scheduler.jobs.nodesOf(scheduler.jobs.jobOf(node)).some((n) => fails[n]));
+      const expected = expectedEndings(graph, (node) =>
+        scheduler.jobs.nodesOf(scheduler.jobs.jobOf(node)).some((n) => fails[n]),
+      );
       const jobs = Array.from({ length: scheduler.jobs.count }, (_, job) => job);
       expect({ seed, twice, early }).toEqual({ seed, twice: [], early: [] });
       expect(jobs.map((job) => ended.get(job))).toEqual(jobs.map((job) => expected[scheduler.jobs.firstNodeOf(job)]));

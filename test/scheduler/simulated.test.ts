@@ -1,6 +1,6 @@
+import type { BuildContext, BuildRequest, JobKind } from '../../src/scheduler/agent';
 import { RetryingAgent } from '../../src/scheduler/agents/retrying';
 import { SimulatedAgent, type SimulatedAgentOptions } from '../../src/scheduler/agents/simulated';
-import type { BuildContext, BuildRequest, JobKind } from '../../src/scheduler/agent';
 import type { BuildEvent } from '../../src/scheduler/events';
 import { Scheduler } from '../../src/scheduler/scheduler';
 import { VirtualClock } from '../../src/util/clock';
@@ -18,7 +18,10 @@ const request = (label: string, attempt = 1, kind: JobKind = 'build'): BuildRequ
   dependsOn: [],
 });
 
-const context = (clock = new VirtualClock(Number.POSITIVE_INFINITY, 0), signal = new AbortController().signal): BuildContext => ({
+const context = (
+  clock = new VirtualClock(Number.POSITIVE_INFINITY, 0),
+  signal = new AbortController().signal,
+): BuildContext => ({
   clock,
   signal,
   env: {},
