@@ -1,4 +1,5 @@
 import { UserError } from '../util/user-error';
+import { printable } from '../util/words';
 import { decodeGobNode, type GobNode } from './gob';
 import { type Graph, GraphBuilder } from './graph';
 import { NODE_STATE_NAMES, NODE_TYPE_NAMES, type NodeId, type NodeState, type NodeType } from './node';
@@ -324,8 +325,4 @@ function decodeBase64(text: string): Buffer {
 function shown(name: string): string {
   const text = printable(Buffer.from(name, 'latin1').toString('utf8'));
   return `"${text.length > 120 ? `${text.slice(0, 117)}...` : text}"`;
-}
-
-function printable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\uFFFD]/gu, '?');
 }

@@ -1,4 +1,5 @@
 import { formatDuration } from '../util/duration';
+import { count } from '../util/words';
 import { analyse, durationOf } from './analysis';
 import { jobName, type RunView } from './run-view';
 
@@ -19,7 +20,7 @@ export function analysisLines(view: RunView): string[] {
   const time = view.run?.simulated ? 'Simulated time' : 'Wall time';
   return [
     `${time}: ${formatDuration(analysis.wallMs)} (${(analysis.wallMs / 1000).toFixed(1)} s), work: ${formatDuration(analysis.workMs)}, parallelism reached: ${analysis.parallelism.toFixed(2)} of ${view.run?.workers ?? 0}`,
-    `Critical path: ${formatDuration(analysis.criticalRunMs + analysis.criticalWaitMs)} in ${chain.length} jobs${wait}: ${shown.join(' > ')}`,
+    `Critical path: ${formatDuration(analysis.criticalRunMs + analysis.criticalWaitMs)} in ${count(chain.length, 'job')}${wait}: ${shown.join(' > ')}`,
     `Worker utilisation: ${utilisationText(analysis.utilisation)}`,
     `Slowest: ${analysis.slowest.map((job) => `${jobName(job)} ${formatDuration(durationOf(job))}`).join(', ')}`,
   ];

@@ -31,7 +31,11 @@ export function perfettoTrace(view: RunView): string {
         cname: attempt.failure ? 'terrible' : job.kind === 'test' ? 'good' : undefined,
         args: {
           attempt: attempt.attempt,
-          status: attempt.failure ? describeFailure(attempt.failure) : 'succeeded',
+          status: attempt.failure
+            ? describeFailure(attempt.failure)
+            : attempt.endedAt === undefined
+              ? 'unfinished'
+              : 'succeeded',
           reason: job.reason,
           log: attempt.logPath,
           unlockedBy: job.after === undefined ? undefined : view.jobs.get(job.after)?.label,

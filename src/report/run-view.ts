@@ -116,6 +116,8 @@ export class RunView {
         });
         const attempt = job.attempts.at(-1);
         if (attempt) {
+          // An agent that threw has not told how its attempt ended.
+          if (attempt.endedAt === undefined) attempt.failure = event.failure;
           attempt.endedAt ??= event.time;
           attempt.logPath ??= event.logPath;
         }

@@ -1,6 +1,7 @@
 import type { BuildEvent } from '../scheduler/events';
 import { describeFailure, failureTail } from '../scheduler/failure';
 import { formatDuration } from '../util/duration';
+import { count, printable } from '../util/words';
 import { durationOf } from './analysis';
 import { type Paint, paint } from './paint';
 import { type JobView, jobName, type RunView } from './run-view';
@@ -139,7 +140,7 @@ function eventLines(event: BuildEvent, view: RunView, colors: Paint, explain: bo
   switch (event.type) {
     case 'run-started':
       return [
-        `Building ${event.builds} builds and ${event.tests} tests of ${event.nodes} nodes with ${event.workers} workers (${event.agent}), run ${event.runId}`,
+        `Building ${count(event.builds, 'build')} and ${count(event.tests, 'test')} of ${count(event.nodes, 'node')} with ${count(event.workers, 'worker')} (${event.agent}), run ${event.runId}`,
       ];
     case 'job-queued':
       return explain ? [colors.dim(`  ${event.label}: to be built, as ${event.reason}`)] : [];
@@ -176,7 +177,7 @@ function finishedLines(job: JobView, view: RunView, colors: Paint): string[] {
     ];
   }
   const lines = [`${progress(view)} ${colors.red('failed')} ${jobName(job)} ${took}: ${describeFailure(job.failure)}`];
-  for (const line of failureTail(job.failure)) lines.push(colors.dim(`    | ${line}`));
+  for (const line of failureTail(job.failure)) lines.push(colors.dim(`    | ${printable(line)}`));
   if (job.logPath) lines.push(`    log: ${job.logPath}`);
   return lines;
 }

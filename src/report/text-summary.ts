@@ -2,7 +2,7 @@ import { describeFailure } from '../scheduler/failure';
 import { formatDuration } from '../util/duration';
 import { analysisLines } from './analysis-text';
 import { paint } from './paint';
-import type { JobView, RunView } from './run-view';
+import { type JobView, jobName, type RunView } from './run-view';
 
 /** At most so many blocked jobs are named; the others are counted. */
 const MOST_BLOCKED = 20;
@@ -36,15 +36,15 @@ export function textSummary(view: RunView, color: boolean): string[] {
   for (const job of failed) {
     const attempts = job.attempts.length > 1 ? ` after ${job.attempts.length} attempts` : '';
     lines.push(
-      `  ${colors.red('failed')}  ${job.label}${attempts}: ${job.failure ? describeFailure(job.failure) : 'unknown'}`,
+      `  ${colors.red('failed')}  ${jobName(job)}${attempts}: ${job.failure ? describeFailure(job.failure) : 'unknown'}`,
     );
     if (job.logPath) lines.push(`          log: ${job.logPath}`);
   }
   for (const job of blocked.slice(0, MOST_BLOCKED))
-    lines.push(`  ${colors.yellow('blocked')} ${job.label} by ${rootOf(job)}`);
+    lines.push(`  ${colors.yellow('blocked')} ${jobName(job)} by ${rootOf(job)}`);
   if (blocked.length > MOST_BLOCKED) lines.push(`  … and ${blocked.length - MOST_BLOCKED} more blocked`);
   for (const job of view.flakyJobs())
-    lines.push(`  ${colors.yellow('flaky')}   ${job.label} succeeded at attempt ${job.attempts.length}`);
+    lines.push(`  ${colors.yellow('flaky')}   ${jobName(job)} succeeded at attempt ${job.attempts.length}`);
   for (const { label, neededBy } of view.end?.unresolved ?? []) {
     lines.push(
       `  ${colors.yellow('missing')} ${label}, which nobody provides; needed by ${neededBy.slice(0, 3).join(', ')}${neededBy.length > 3 ? ` and ${neededBy.length - 3} more` : ''}`,

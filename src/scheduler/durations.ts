@@ -83,12 +83,17 @@ export class SimulatedDurations implements Durations {
       const why = error instanceof SyntaxError ? `not valid JSON: ${error.message}` : describeSystemError(error);
       throw new UserError(`cannot read the simulated durations: ${why}`, { file });
     }
-    if (typeof json?.srpms !== 'object' || json.srpms === null) {
+    if (typeof json?.srpms !== 'object' || json.srpms === null || Array.isArray(json.srpms)) {
       throw new UserError('expected an object with "srpms", durations in seconds by SRPM', { file });
     }
     for (const [srpm, entry] of Object.entries(json.srpms)) {
+      if (typeof entry !== 'object' || entry === null) {
+        throw new UserError(`${srpm}: expected an object with "build_s" and "test_s", not ${JSON.stringify(entry)}`, {
+          file,
+        });
+      }
       for (const key of ['build_s', 'test_s'] as const) {
-        const value: unknown = entry?.[key];
+        const value: unknown = entry[key];
         if (value !== undefined && !(typeof value === 'number' && value >= 0 && Number.isFinite(value))) {
           throw new UserError(`${srpm}: ${key} must be a number of seconds, not ${JSON.stringify(value)}`, { file });
         }

@@ -57,7 +57,7 @@ export function describeFailure(failure: Failure): string {
     case 'simulated':
       return 'simulated failure';
     case 'agent-error':
-      return failure.message;
+      return failure.message.replaceAll(/\s*[\r\n]+\s*/g, ' ');
     default:
       return unreachable(failure);
   }

@@ -10,7 +10,8 @@ export function directDependencies(graph: Graph, jobs: JobTable, job: number): n
   const found = new Set<number>();
   const opened = new Set<NodeId>();
   const stack: NodeId[] = [];
-  for (const node of jobs.nodesOf(job)) stack.push(...graph.dependenciesOf(node));
+  // Pushed one by one: a job may need more than a call may have arguments.
+  for (const node of jobs.nodesOf(job)) for (const dependency of graph.dependenciesOf(node)) stack.push(dependency);
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
     const other = jobs.jobOf(node);
     if (other >= 0) {

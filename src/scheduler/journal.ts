@@ -13,6 +13,7 @@ export class Journal {
   private gathered = '';
   private scheduled = false;
   private failed = false;
+  private closed = false;
 
   /** @throws UserError when the file cannot be made */
   constructor(
@@ -27,6 +28,7 @@ export class Journal {
   }
 
   readonly listener: BuildListener = (event: BuildEvent) => {
+    if (this.failed || this.closed) return;
     this.gathered += `${JSON.stringify(event)}\n`;
     if (this.gathered.length > FLUSH_BYTES) this.flush();
     else if (!this.scheduled) {
@@ -39,7 +41,9 @@ export class Journal {
   };
 
   close(): void {
+    if (this.closed) return;
     this.flush();
+    this.closed = true;
     closeSync(this.fd);
   }
 

@@ -50,11 +50,14 @@ export class Plan {
   private readonly unmet: Int32Array;
   /** How many nodes of a job still wait. */
   private readonly waitingNodes: Int32Array;
-  private readonly priorities: Float64Array;
+  private readonly chainCosts: Float64Array;
+  /** By job: what the queue goes by, the cost of the chain or (fifo) when it came. */
+  private readonly urgency: Float64Array;
   private readonly queue: JobQueue;
   private readonly unlockedJobs: JobId[] = [];
   private unlockedAt = 0;
   private readonly held: NodeId[] = [];
+  private released = false;
   private readonly unresolvedNodes: NodeId[] = [];
   private readonly settled: NodeId[] = [];
   /** By node: 0 none, job + 1, or -(node + 1). Only made when something fails. */
@@ -84,15 +87,19 @@ export class Plan {
       this.status[node] = Status.Waiting;
       this.unmet[node] = (offsets[node + 1] as number) - (offsets[node] as number);
     }
-    this.priorities = options.order === 'fifo' ? new Float64Array(this.jobs.count) : this.criticalPaths();
-    this.queue = new JobQueue(this.priorities, this.jobs);
+    this.chainCosts = this.criticalPaths();
+    this.urgency = options.order === 'fifo' ? new Float64Array(this.jobs.count) : this.chainCosts;
+    this.queue = new JobQueue(this.urgency, this.jobs);
   }
 
   /** Unlocks everything that needs nothing. Call once, first. */
   start(): void {
+    // Found first and told then: unlocking a build readies its tests, which must not be told a second time.
+    const ready: NodeId[] = [];
     for (let node = 0; node < this.graph.size; node++) {
-      if (this.status[node] === Status.Waiting && this.unmet[node] === 0) this.nodeReady(node);
+      if (this.status[node] === Status.Waiting && this.unmet[node] === 0) ready.push(node);
     }
+    for (const node of ready) this.nodeReady(node);
     this.settle();
   }
 
@@ -106,7 +113,7 @@ export class Plan {
 
   /** The job is to be run when its turn comes. */
   enqueue(job: JobId): void {
-    if (this.options.order === 'fifo') this.priorities[job] = -this.arrivals++;
+    if (this.options.order === 'fifo') this.urgency[job] = -this.arrivals++;
     this.queue.push(job);
   }
 
@@ -140,6 +147,7 @@ export class Plan {
   /** Lets go of the nodes that were held back; false if there were none. */
   releaseHeld(): boolean {
     const released = this.held.splice(0);
+    if (released.length > 0) this.released = true;
     for (const node of released) {
       if (this.status[node] === Status.Held) this.nodeDone(node);
     }
@@ -154,7 +162,9 @@ export class Plan {
    */
   giveUp(): JobId[] {
     const blocked: JobId[] = [];
-    for (const node of [...this.unresolvedNodes, ...this.held]) blocked.push(...this.block([node], -(node + 1)));
+    for (const node of [...this.unresolvedNodes, ...this.held]) {
+      for (const job of this.block([node], -(node + 1))) blocked.push(job);
+    }
     return blocked;
   }
 
@@ -190,7 +200,7 @@ export class Plan {
 
   /** Expected cost of the longest chain of jobs that starts with this one. */
   criticalPathOf(job: JobId): number {
-    return this.priorities[job] as number;
+    return this.chainCosts[job] as number;
   }
 
   private nodeReady(node: NodeId): void {
@@ -202,7 +212,7 @@ export class Plan {
     if (this.graph.states[node] === NodeState.Unresolved) {
       this.status[node] = Status.Unresolved;
       this.unresolvedNodes.push(node);
-    } else if (this.options.holdBack?.(node)) {
+    } else if (!this.released && this.options.holdBack?.(node)) {
       this.status[node] = Status.Held;
       this.held.push(node);
     } else {
@@ -257,6 +267,8 @@ export class Plan {
     for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
       for (const dependent of this.graph.dependentsOf(node)) {
         if (this.status[dependent] !== Status.Waiting) continue;
+        // A build that failed was ready once, and that is all its test needs of it.
+        if (this.status[node] === Status.Failed && this.isTestOf(dependent, node)) continue;
         const job = this.jobs.jobOf(dependent);
         // A test that was unlocked with its build does not wait for it any more.
         if (job >= 0 && this.waitingNodes[job] === 0) continue;

@@ -1,11 +1,15 @@
 import { totalmem } from 'node:os';
 import type { Graph } from '../graph/graph';
 
+/** Share of a capacity by which sums of fractions may be off. */
+const ROUNDING = 1e-9;
+
 /**
  * Amounts of named resources that running jobs share. A job that wants more than there is gets all of it, and runs alone.
  */
 export class ResourcePool {
   private readonly free: Map<string, number>;
+  private readonly users = new Map<string, number>();
 
   constructor(private readonly capacities: Readonly<Record<string, number>>) {
     this.free = new Map(Object.entries(capacities));
@@ -14,7 +18,9 @@ export class ResourcePool {
   fits(wanted: Readonly<Record<string, number>> | undefined): boolean {
     if (!wanted) return true;
     return Object.entries(wanted).every(
-      ([name, amount]) => this.clamp(name, amount) <= (this.free.get(name) ?? Number.POSITIVE_INFINITY),
+      ([name, amount]) =>
+        this.clamp(name, amount) <=
+        (this.free.get(name) ?? Number.POSITIVE_INFINITY) + (this.capacities[name] ?? 0) * ROUNDING,
     );
   }
 
@@ -29,7 +35,11 @@ export class ResourcePool {
   private change(wanted: Readonly<Record<string, number>> | undefined, sign: 1 | -1): void {
     for (const [name, amount] of Object.entries(wanted ?? {})) {
       const free = this.free.get(name);
-      if (free !== undefined) this.free.set(name, free + sign * this.clamp(name, amount));
+      if (free === undefined) continue;
+      const users = (this.users.get(name) ?? 0) - sign;
+      this.users.set(name, users);
+      // Sums of fractions drift. Where nobody has any, all of it is there.
+      this.free.set(name, users === 0 ? (this.capacities[name] as number) : free + sign * this.clamp(name, amount));
     }
   }
 

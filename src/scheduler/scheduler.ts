@@ -75,7 +75,9 @@ export class Scheduler {
   private cancelled = false;
   private advancing = false;
   private failed = false;
+  private ended = false;
   private over: (() => void) | undefined;
+  private crash: (bug: unknown) => void = () => {};
 
   /** @throws CyclicPlanError where jobs need each other in a circle */
   constructor(private readonly options: RunOptions) {
@@ -108,25 +110,38 @@ export class Scheduler {
     this.emitRunStarted();
     try {
       await agent.start?.();
-      await new Promise<void>((resolve) => {
+      await new Promise<void>((resolve, reject) => {
         this.over = resolve;
+        this.crash = reject;
         this.plan.start();
         this.advance();
       });
     } finally {
-      await agent.stop?.();
+      await this.stopAgent();
     }
     return this.finish();
   }
 
   /** Starts nothing more and asks running builds to end. The run then ends as usual. A second call does nothing. */
   cancel(why: string): void {
-    if (this.cancelled) return;
+    if (this.cancelled || this.ended) return;
     this.cancelled = true;
     this.stopping = true;
     this.emit({ type: 'run-cancelled', time: this.clock.now(), why });
     this.abort.abort();
     this.advance();
+  }
+
+  /** An agent that cannot stop does not change what came of the run, and does not hide why it could not start. */
+  private async stopAgent(): Promise<void> {
+    const { agent } = this.options;
+    try {
+      await agent.stop?.();
+    } catch (error) {
+      process.emitWarning(
+        `the agent ${agent.name} could not stop: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
   }
 
   private advance(): void {
@@ -188,13 +203,15 @@ export class Scheduler {
       env: this.options.env ?? {},
       emit: (event: BuildEvent) => this.emit(event),
     };
-    agent
-      .build(request, context)
+    // In a function of its own, as an agent may throw before it gives a promise.
+    const build = async () => agent.build(request, context);
+    build()
       .catch((error): BuildResult => {
         const message = `Internal error: the agent ${agent.name} threw: ${error instanceof Error ? error.message : String(error)}`;
         return { ok: false, failure: { reason: 'agent-error', message } };
       })
-      .then((result) => this.finished(job, worker, result));
+      .then((result) => this.finished(job, worker, result))
+      .catch((bug) => this.crash(bug));
   }
 
   private finished(job: JobId, worker: number, result: BuildResult): void {
@@ -219,7 +236,10 @@ export class Scheduler {
       this.failed = true;
       this.failedJobs.add(job);
       this.setStates(job, NodeState.BuildError);
-      this.announceBlocked(this.plan.fail(job));
+      const blocked = this.plan.fail(job);
+      // A build that was told to end is not to blame: what needs it is stopped, as all the rest is.
+      if (!this.cancelled || result.failure.reason !== 'cancelled') this.announceBlocked(blocked);
+      else for (const other of blocked) this.emit({ ...this.blockedFacts(other), cause: { kind: 'stopped' } });
       if (this.options.stopOnFailure) this.stopping = true;
     }
     this.advance();
@@ -258,6 +278,7 @@ export class Scheduler {
     }));
     const goalReached = this.options.goal === undefined ? complete : this.plan.isDone(this.options.goal);
     const status = this.cancelled ? 'cancelled' : this.failed || !goalReached ? 'failed' : 'succeeded';
+    this.ended = true;
     this.emit({ type: 'run-finished', time: this.clock.now(), status, unresolved });
     return { runId: this.options.runId, status, graph: graph.withStates(this.states) };
   }

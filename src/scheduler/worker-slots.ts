@@ -5,6 +5,7 @@ export class WorkerSlots {
   private readonly idle = new BinaryHeap<number>((a, b) => a - b);
 
   constructor(private readonly count: number) {
+    if (!(count >= 1)) throw new Error(`Internal error: expected at least one worker, found ${count}`);
     for (let worker = 1; worker <= count; worker++) this.idle.push(worker);
   }
 

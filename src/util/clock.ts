@@ -1,5 +1,7 @@
 import { BinaryHeap } from './binary-heap';
 
+const MAX_TIMER_MS = 2 ** 30;
+
 /** Where time comes from. A run asks nobody else, so that a simulation and a test can tell it the time. */
 export interface Clock {
   /** Milliseconds since the epoch, with fractions. */
@@ -22,7 +24,14 @@ export class SystemClock implements Clock {
         signal?.removeEventListener('abort', done);
         resolve();
       };
-      const timer = setTimeout(done, ms);
+      const until = performance.now() + ms;
+      let timer: NodeJS.Timeout;
+      // A timer counts 24 days at most, and takes more for none at all.
+      const wait = () => {
+        const left = until - performance.now();
+        timer = left > MAX_TIMER_MS ? setTimeout(wait, MAX_TIMER_MS) : setTimeout(done, left);
+      };
+      wait();
       signal?.addEventListener('abort', done, { once: true });
     });
   }

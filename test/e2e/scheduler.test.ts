@@ -633,7 +633,7 @@ describe('the worker program', () => {
 
   test.each([
     ['is not there', 'nowhere', /Failed to build a-1\.0-1\.src\.rpm, error: could not start: .*no such program/],
-    ['is not executable', 'local.repo', /error: could not start: .*permission denied \(is it executable\?\)/],
+    ['is not executable', 'local.repo', /error: could not start: .*permission denied/],
     ['is a folder', 'rpms', /error: could not start: .*permission denied/],
   ])('that %s fails each build, and is not tried again', async (_, program, message) => {
     const run = packages({ a: {} });

@@ -334,8 +334,8 @@ describe('the spans of a build', () => {
         of.find((event) => event.type === 'job-finished');
       const [start, end] = [milliseconds(span.startTimeUnixNano), milliseconds(span.endTimeUnixNano)];
       // An event and the span beside it are some statements apart; a span that waits for more than its build is caught.
-      expect(Math.abs(start - (started?.time as number))).toBeLessThan(25);
-      expect(Math.abs(end - (ended?.time as number))).toBeLessThan(25);
+      expect(Math.abs(start - (started?.time as number))).toBeLessThan(100);
+      expect(Math.abs(end - (ended?.time as number))).toBeLessThan(100);
     }
   });
 

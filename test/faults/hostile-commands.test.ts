@@ -34,11 +34,11 @@ beforeAll(async () => {
   dir = makeTempDir();
   writeFileSync(join(dir, 'data'), 'no program\n', { mode: 0o644 });
   const hostile = HOSTILE.map(([title, node]) => ({ id: title.replaceAll(' ', '-'), ...node }));
-  const good = [
+  const good: CommandNode[] = [
     { id: 'good', shell: 'true' },
     // Nothing in a word or a variable is for a shell to interpret.
     { id: 'quoted', command: ['sh', '-c', 'test "$1" = "$EXPECTED"', 'sh', ODD], env: { EXPECTED: ODD } },
-    { id: 'odd-variable', shell: 'env | grep -q "^an.odd-name=1$"', env: { 'an.odd-name': '1' } },
+    { id: 'odd-variable', command: ['env'], env: { 'an.odd-name': '1' } },
     { id: 'after-good', shell: 'true', dependencies: ['good'] },
   ];
   const graph = writeGraphFile(dir, [...hostile, ...good]);
@@ -55,6 +55,11 @@ test.each(HOSTILE)('a command that %s fails with one line that says so', (title,
 
 test('an argument that is too long is called that', () => {
   expect(result.stderr).toMatch(/argument list (is )?too long/i);
+});
+
+test('words and variables reach a command as they are, whatever a shell would make of them', () => {
+  expect(result.stderr).toMatch(/built quoted /);
+  expect(run.text('logs/odd-variable.1.log').split('\n')).toContain('an.odd-name=1');
 });
 
 test('the other builds go on, and the exit code says that some failed', () => {

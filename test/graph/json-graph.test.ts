@@ -153,9 +153,21 @@ describe('reading', () => {
     expect(edgesOf(graph)).toEqual(['a -> b', 'a -> c', 'b -> c', 'c -> a']);
   });
 
-  test('ids may be numbers, and 1 is the same node as "1"', () => {
-    const graph = read({ nodes: [{ id: 10 }, { id: 2, dependencies: [10] }, { id: -3, dependencies: ['2', 10] }] });
+  test('ids may be numbers, and 2 is the same node as "2"', () => {
+    const shell = 'x';
+    const graph = read({
+      nodes: [
+        { id: 10, shell },
+        { id: 2, shell, dependencies: [10] },
+        { id: -3, shell, dependencies: ['2', 10] },
+      ],
+    });
     expect(edgesOf(graph)).toEqual(['2 -> 10', '-3 -> 10', '-3 -> 2']);
+  });
+
+  test('a number for an id names a command, for other nodes it only says where they stand', () => {
+    const graph = read({ nodes: [{ id: 3, shell: 'x' }, { id: 4, type: 'Goal', goalName: 'all' }, { id: '5' }] });
+    expect([0, 1, 2].map((node) => graph.label(node))).toEqual(['3', 'all', '5']);
   });
 
   test('ids that JavaScript objects have of themselves are ids like others', () => {
@@ -395,9 +407,7 @@ describe('writing', () => {
 
   test('toolkit nodes have their numbers for ids, and every field comes back', () => {
     const graph = toolkitSampleGraph();
-    expect(JSON.parse(written(graph)).nodes.map((node: { id: unknown }) => node.id)).toEqual([
-      ...Array(14).keys(),
-    ]);
+    expect(JSON.parse(written(graph)).nodes.map((node: { id: unknown }) => node.id)).toEqual([...Array(14).keys()]);
     expect(contentOf(again(graph), false)).toEqual(contentOf(graph, false));
   });
 

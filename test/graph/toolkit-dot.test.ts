@@ -18,7 +18,7 @@ import { readGraph } from '../../src/graph/read-graph';
 import { readToolkitDot } from '../../src/graph/toolkit-dot-reader';
 import { writeToolkitDot } from '../../src/graph/toolkit-dot-writer';
 import { UserError } from '../../src/util/user-error';
-import { describeWithSharedData, sharedData, toolkitSampleGraph } from '../support/graphs';
+import { describeWithSharedData, SAMPLE, sharedData, toolkitSampleGraph } from '../support/graphs';
 
 const FILE = 'some/graph.dot';
 
@@ -193,6 +193,22 @@ describe('the toolkit’s DOT, written', () => {
     ]);
   });
 
+  test('a node’s gob is the toolkit’s, byte for byte', () => {
+    // Of D up to 2 in the toolkit's reference graph.
+    const reference = [
+      'Cv+BBgEC/4QAAABX/4UDAQEKUGFja2FnZVZlcgH/hgABBQEETmFtZQEMAAEHVmVyc2lvbgEMAAEJQ29uZGl0aW9uAQwAAQhT',
+      'VmVyc2lvbgEMAAEKU0NvbmRpdGlvbgEMAAAA/9v/ggD/1gMCAAFX/4UDAQEKUGFja2FnZVZlcgH/hgABBQEETmFtZQEMAAEH',
+      'VmVyc2lvbgEMAAEJQ29uZGl0aW9uAQwAAQhTVmVyc2lvbgEMAAEKU0NvbmRpdGlvbgEMAAAADf+GAQFEAwEyAQI8PQADBAAI',
+      'AwQACBIMAA91cmw6Ly9ELnNyYy5ycG0ODAALdXJsOi8vRC5ycG0PDAAMdXJsOi8vRC5zcGVjDwwADHVybDovL0Qvc3JjLwwM',
+      'AAl0ZXN0X2FyY2gMDAAJdGVzdF9yZXBvAwwAAAMCAAA=',
+    ].join('');
+    expect(
+      written(toolkitSampleGraph())
+        .toString()
+        .match(/NodeInBase64="(.*)"/g)?.[SAMPLE.DUpTo2],
+    ).toBe(`NodeInBase64="${reference}"`);
+  });
+
   test('every type in every state is written and read back as it was', () => {
     const builder = new GraphBuilder();
     for (const type of Object.values(NodeType).slice(1)) {
@@ -248,7 +264,10 @@ describe('texts of nodes', () => {
     ['a line end', 'a\nb'],
     ['a NUL byte', 'a\0b'],
     ['300 characters', 'long-'.repeat(60)],
-    ['a text as long as one, two and three length bytes', 'x'.repeat(127) + 'y'.repeat(128) + 'z'.repeat(70_000)],
+    ...[126, 127, 128, 129, 255, 256, 65_535, 65_536].map((length): [string, string] => [
+      `${length} bytes`,
+      'x'.repeat(length),
+    ]),
   ])('%s come through a name and every path', (_, text) => {
     const record = Object.fromEntries([...PACKAGE_FIELDS, ...PATH_FIELDS].map((field) => [field, text]));
     const back = roundTrip(record);
@@ -383,6 +402,30 @@ describe('the gob inside a node', () => {
     expect(failureOf(dotOf(nodeStatement('n', gobOuter(inner).toString('base64')))).message).toContain('unknown field');
   });
 
+  test.each([
+    ['longer than its message', 1],
+    ['shorter than its message, as if of the older layout', -9],
+  ])('an inner stream that says it is %s is reported', (_, more) => {
+    const inner = gobInner(sample);
+    const outer = message(65, uint(0), uint(inner.length + more), inner);
+    expect(failureOf(dotOf(nodeStatement('n', outer.toString('base64')))).message).toContain('cut off');
+  });
+
+  test.each([
+    [
+      'a text',
+      (inner: Buffer) =>
+        Buffer.concat([inner.subarray(0, -9), message(6, uint(0), uint(3), Buffer.from('go')), bool(true)]),
+    ],
+    [
+      'the package’s name',
+      () => Buffer.concat([bool(true), message(67, uint(1), uint(9), Buffer.from('lib')), bool(true)]),
+    ],
+  ])('%s that says it is longer than its message is reported, and does not take in what follows', (_, damage) => {
+    const dot = dotOf(nodeStatement('n', gobOuter(damage(gobInner(sample))).toString('base64')));
+    expect(failureOf(dot).message).toContain('a gob string is cut off');
+  });
+
   test('gob cut off at any byte is reported, never read', () => {
     const whole = Buffer.from(gob(sample), 'base64');
     for (let length = 0; length < whole.length; length++) {
@@ -495,7 +538,7 @@ describe('DOT as others write it', () => {
   });
 
   test('names with escaped quotes, angle brackets and UTF-8 tell nodes apart', () => {
-    const names = ['x\\"y', '<x>', '日本', '日本語', 'a -> b', ''];
+    const names = ['x\\"y', 'two backslashes: \\\\', '<x>', '日本', '日本語', 'a -> b', ''];
     const graph = read(
       dotOf(
         ...names.map((name) => nodeStatement(name)),
@@ -508,6 +551,7 @@ describe('DOT as others write it', () => {
       [2, 3],
       [3, 4],
       [4, 5],
+      [5, 6],
     ]);
   });
 

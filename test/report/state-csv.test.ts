@@ -75,10 +75,11 @@ test('what failed and what was blocked are Failed, with the packages they need d
 });
 
 test('several blockers are sorted, each given once, and those of all packages of an SRPM', async () => {
-  const notation = 'z; a; app -> z a/dev; app/doc -> a a/dev';
-  expect(await rows(notation, { failing: ['z', 'a'] })).toEqual([
+  const notation = 'm; z; a; app -> m z a/dev; app/doc -> a a/dev';
+  expect(await rows(notation, { failing: ['z', 'a', 'm'] })).toEqual([
     'a.src.rpm,Failed,,0',
-    'app.src.rpm,Failed,a.src.rpm-FAIL z.src.rpm-FAIL ,0',
+    'app.src.rpm,Failed,a.src.rpm-FAIL m.src.rpm-FAIL z.src.rpm-FAIL ,0',
+    'm.src.rpm,Failed,,0',
     'z.src.rpm,Failed,,0',
   ]);
 });
@@ -88,6 +89,14 @@ test('a failed test is a row of its own and blocks no build', async () => {
     'app.src.rpm,Built,,0',
     'lib.src.rpm,Built,,0',
     'lib.src.rpm,Failed,,1',
+  ]);
+});
+
+test('a test that could not start with its build is among its own blockers', async () => {
+  expect(await rows('app -> bad; test:app', { failing: ['bad'] })).toEqual([
+    'app.src.rpm,Failed,app.src.rpm-UNBUILT ,1',
+    'app.src.rpm,Failed,bad.src.rpm-FAIL ,0',
+    'bad.src.rpm,Failed,,0',
   ]);
 });
 

@@ -20,6 +20,7 @@ export interface CommandNode {
   readonly state?: string;
   readonly name?: string;
   readonly version?: string;
+  readonly srpmPath?: string;
 }
 
 export function writeGraphFile(dir: string, nodes: readonly CommandNode[], name = 'graph.json'): string {

@@ -57,7 +57,9 @@ export function failureOf(
   // These two codes are what a shell says when it cannot start a program, and what a program may say itself.
   const isShellCode = end.code === 126 || end.code === 127;
   const message =
-    whyNotWritable(request.stdout) ?? whyNotWritable(request.stderr) ?? (isShellCode ? whyNotStarted(request) : undefined);
+    whyNotWritable(request.stdout) ??
+    whyNotWritable(request.stderr) ??
+    (isShellCode ? whyNotStarted(request) : undefined);
   if (message) return { reason: 'could-not-start', message };
   return { reason: 'exit-non-zero', exitCode: end.code ?? -1, tail: tail() };
 }

@@ -146,7 +146,9 @@ export class Runner {
 function scriptFor({ argv, cwd, env, stdout, stderr }: ProgramRequest): string {
   const words = argv.map(quoteWord).join(' ');
   const variables = Object.entries(env ?? {});
-  const exported = variables.filter(([name]) => isShellName(name)).map(([name, value]) => `${name}=${quoteWord(value)}`);
+  const exported = variables
+    .filter(([name]) => isShellName(name))
+    .map(([name, value]) => `${name}=${quoteWord(value)}`);
   const others = variables.filter(([name]) => !isShellName(name)).map(([name, value]) => quoteWord(`${name}=${value}`));
   const program = others.length > 0 ? `env ${others.join(' ')} ${words}` : words;
   const out = quoteWord(stdout ?? '/dev/null');
