@@ -253,15 +253,16 @@ class BuildCommand {
       const { otlp } = session.options.settings;
       if (otlp) say(`Trace ${session.tracing?.traceId} sent to ${shownEndpoint(otlp.endpoint)}`);
     }
-    const writes: [string, (file: string) => void][] = [
-      ['output', (file) => writeGraph(outcome.graph, file, formatOf(file))],
-      ['output-build-state-csv-file', (file) => writeFileAtomically(file, stateCsv(graph, jobs, view))],
-      ['results-csv', (file) => writeFileAtomically(file, resultsCsv(view))],
-      ['results-json', (file) => writeFileAtomically(file, resultsJson(view))],
+    const asked = (flag: string) => flags.optionalString(flag);
+    const writes: [string | undefined, (file: string) => void][] = [
+      [session.directory?.graph, (file) => writeGraph(outcome.graph, file, 'json')],
+      [asked('output'), (file) => writeGraph(outcome.graph, file, formatOf(file))],
+      [asked('output-build-state-csv-file'), (file) => writeFileAtomically(file, stateCsv(graph, jobs, view))],
+      [asked('results-csv'), (file) => writeFileAtomically(file, resultsCsv(view))],
+      [asked('results-json'), (file) => writeFileAtomically(file, resultsJson(view))],
     ];
     let wroteAll = true;
-    for (const [flag, write] of writes) {
-      const file = flags.optionalString(flag);
+    for (const [file, write] of writes) {
       if (file === undefined) continue;
       try {
         write(file);

@@ -61,7 +61,7 @@ export const SCHEDULER_SPEC: CommandSpec = {
       kind: 'uint64',
       name: 'max-cascading-rebuilds',
       default: Number.POSITIVE_INFINITY,
-      help: 'How many layers of dependents a rebuild carries to; 0 for none. Default: no limit.',
+      help: 'How many layers of dependents a rebuild carries to; 0 for none.',
     },
     bool('no-cache', 'Build everything, whatever is on disk.'),
     bool('no-cleanup', 'Leave the build chroots on disk.'),

@@ -2,6 +2,9 @@ import { readFileSync, statSync } from 'node:fs';
 import { parseDuration } from '../util/duration';
 import { describeSystemError, UserError } from '../util/user-error';
 
+/** The greatest 64-bit number, which stands for no limit. */
+const NO_LIMIT = (1n << 64n) - 1n;
+
 interface FlagBase {
   readonly name: string;
   /** One line for `--help`. */
@@ -85,9 +88,10 @@ export function parseFlags(argv: readonly string[], command: CommandSpec): FlagV
   const specs = new Map(command.flags.map((spec) => [spec.name, spec]));
   const raw = new Map<string, string | boolean>();
   const positional: string[] = [];
-  const rest = expandFiles(argv);
+  const rest = [...argv];
   while (rest.length > 0) {
-    const word = rest.shift() as string;
+    const word = nextWord(rest);
+    if (word === undefined) break;
     if (word === '--') {
       positional.push(...rest.splice(0));
     } else if (word === '-h' || word === '--help') {
@@ -131,7 +135,7 @@ function readFlag(
       value = (text === 'true') === value;
     }
   } else {
-    const text = equals >= 0 ? word.slice(equals + 1) : rest.shift();
+    const text = equals >= 0 ? word.slice(equals + 1) : nextWord(rest);
     if (text === undefined || (equals < 0 && text.startsWith('--')))
       throw new UserError(`expected argument for flag '--${name}'`);
     value = text;
@@ -157,7 +161,7 @@ function parseValue(spec: FlagSpec, raw: string | boolean | undefined): string |
         throw new UserError(`enum value must be one of ${spec.values.join(',')}, got '${raw}'`);
       return raw;
     case 'int':
-      if (!/^[+-]?\d+$/.test(raw)) throw wrong('a whole number');
+      if (!/^[+-]?\d+$/.test(raw) || !Number.isSafeInteger(Number(raw))) throw wrong('a whole number');
       return Number(raw);
     case 'number': {
       const value = /^(inf|infinity)$/i.test(raw) ? Number.POSITIVE_INFINITY : Number(raw);
@@ -167,7 +171,7 @@ function parseValue(spec: FlagSpec, raw: string | boolean | undefined): string |
     case 'uint64': {
       if (!/^\+?\d+$/.test(raw) || BigInt(raw) >= 1n << 64n)
         throw wrong('a whole number from 0 to 18446744073709551615');
-      return BigInt(raw) === (1n << 64n) - 1n ? Number.POSITIVE_INFINITY : Number(raw);
+      return BigInt(raw) === NO_LIMIT ? Number.POSITIVE_INFINITY : Number(raw);
     }
     case 'duration': {
       const ms = parseDuration(raw);
@@ -197,17 +201,25 @@ function checkPositional(found: readonly string[], names: readonly string[]): vo
   if (!repeats && found.length > names.length) throw new UserError(`unexpected ${found[names.length]}`);
 }
 
-function expandFiles(argv: readonly string[]): string[] {
-  return argv.flatMap((word) => {
-    if (!word.startsWith('@') || word === '@') return [word];
-    try {
-      return readFileSync(word.slice(1), 'utf8')
-        .split('\n')
-        .filter((line) => line !== '' && !line.startsWith('#'));
-    } catch (error) {
-      throw new UserError(`cannot read arguments from ${word.slice(1)}: ${describeSystemError(error)}`);
-    }
-  });
+/** Takes the next argument; `@file` stands for those in the file, which may name further files. */
+function nextWord(rest: string[]): string | undefined {
+  let word = rest.shift();
+  while (word !== undefined && word.length > 1 && word.startsWith('@')) {
+    rest.unshift(...argumentsFrom(word.slice(1)));
+    word = rest.shift();
+  }
+  return word;
+}
+
+/** One a line. */
+function argumentsFrom(path: string): string[] {
+  try {
+    return readFileSync(path, 'utf8')
+      .split(/\r?\n/)
+      .filter((line) => line !== '' && !line.startsWith('#'));
+  } catch (error) {
+    throw new UserError(`cannot read arguments from ${path}: ${describeSystemError(error)}`);
+  }
 }
 
 /** The text of `--help`: usage, arguments, flags with their defaults, notes. */
@@ -237,8 +249,9 @@ function flagUsage(spec: FlagSpec): string {
 }
 
 function flagHelp(spec: FlagSpec): string {
-  const otherwise =
-    'default' in spec && spec.default !== undefined && spec.default !== '' ? ` Default: ${spec.default}.` : '';
+  const value = 'default' in spec ? spec.default : undefined;
+  const shown = spec.kind === 'uint64' && value === Number.POSITIVE_INFINITY ? NO_LIMIT : value;
+  const otherwise = shown !== undefined && shown !== '' ? ` Default: ${shown}.` : '';
   return `${spec.help}${spec.required ? ' Required.' : ''}${otherwise}`;
 }
 

@@ -27,13 +27,14 @@ export interface TelemetryFlags {
  * @throws UserError naming the variable that is wrong
  */
 export function telemetrySettings(flags: TelemetryFlags, env: NodeJS.ProcessEnv = process.env): TelemetrySettings {
-  const exporters = (env.OTEL_TRACES_EXPORTER ?? 'otlp').split(',').map((name) => name.trim());
+  const exporters = (env.OTEL_TRACES_EXPORTER || 'otlp').split(',').map((name) => name.trim());
   const disabled = env.OTEL_SDK_DISABLED?.toLowerCase() === 'true';
   const tracesEndpoint = flags.endpoint ? undefined : env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT || undefined;
   const endpoint = flags.endpoint || tracesEndpoint || env.OTEL_EXPORTER_OTLP_ENDPOINT || undefined;
   const console = exporters.includes('console');
   const enabled = !disabled && (flags.enable ?? (flags.byDefault || endpoint !== undefined || console));
-  const sends = enabled && endpoint !== undefined && (flags.endpoint !== undefined || exporters.includes('otlp'));
+  const sends = endpoint !== undefined && (flags.endpoint !== undefined || exporters.includes('otlp'));
+  if (!enabled) return OFF;
   return {
     enabled,
     otlp: sends
@@ -44,12 +45,22 @@ export function telemetrySettings(flags: TelemetryFlags, env: NodeJS.ProcessEnv 
           headers: pairs(env, 'OTEL_EXPORTER_OTLP_TRACES_HEADERS') ?? pairs(env, 'OTEL_EXPORTER_OTLP_HEADERS'),
         }
       : undefined,
-    console: enabled && console,
+    console,
     serviceName: env.OTEL_SERVICE_NAME || undefined,
     resourceAttributes: pairs(env, 'OTEL_RESOURCE_ATTRIBUTES') ?? {},
     parent: parentContext(env),
   };
 }
+
+/** Where telemetry is off, nobody looks at the other variables, right or wrong. */
+const OFF: TelemetrySettings = {
+  enabled: false,
+  otlp: undefined,
+  console: false,
+  serviceName: undefined,
+  resourceAttributes: {},
+  parent: {},
+};
 
 function protocol(env: NodeJS.ProcessEnv, endpoint: string): OtlpProtocol {
   const name = env.OTEL_EXPORTER_OTLP_TRACES_PROTOCOL
@@ -57,7 +68,7 @@ function protocol(env: NodeJS.ProcessEnv, endpoint: string): OtlpProtocol {
     : 'OTEL_EXPORTER_OTLP_PROTOCOL';
   const value = env[name];
   // The toolkit speaks gRPC; 4318 is the port that is set aside for HTTP.
-  if (!value) return /:4318(\/|$)/.test(endpoint) ? 'http/protobuf' : 'grpc';
+  if (!value) return /^([a-z]+:\/\/)?[^/]*:4318(\/|$)/i.test(endpoint) ? 'http/protobuf' : 'grpc';
   if (value === 'grpc' || value === 'http/protobuf' || value === 'http/json') return value;
   throw new UserError(`${name}: expected grpc, http/protobuf or http/json, got '${value}'`);
 }

@@ -49,19 +49,21 @@ function decodeInner(reader: GobReader): GobNode {
   node.state = reader.int();
   node.type = reader.int();
   const strings: string[] = [];
+  let flags = 0;
   while (reader.nextValue()) {
     if (reader.typeId === STRING) {
       strings.push(reader.string());
       continue;
     }
     node.implicit = reader.boolValue();
+    flags++;
     if (strings.length !== PATH_FIELDS.length || reader.nextValue()) break;
     strings.forEach((text, i) => {
       if (text !== '') node[PATH_FIELDS[i] as NodeField] = text;
     });
     return node;
   }
-  if (!reader.atEnd || strings.length !== FIELDS_OF_OLDER_LAYOUT.length) {
+  if (flags > 0 || strings.length !== FIELDS_OF_OLDER_LAYOUT.length) {
     throw new Error(
       `expected ${PATH_FIELDS.length} texts and a flag after the node's type, found ${strings.length} texts`,
     );

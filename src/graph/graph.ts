@@ -265,8 +265,16 @@ export class GraphBuilder {
     }
   }
 
+  /** @throws Error ("Internal error") where a dependency names a node that is not there */
   build(): Graph {
     const size = this.count;
+    for (let i = 0; i < this.edgeCount; i++) {
+      const node = this.edges[i] as number;
+      if (node >= size)
+        throw new Error(
+          `Internal error: expected dependencies between nodes below ${size}, found one with node ${node | 0}`,
+        );
+    }
     const columns: Partial<Record<NodeField | 'key', Uint32Array>> = {};
     for (const [field, column] of Object.entries(this.columns)) columns[field as NodeField] = column.slice(0, size);
     return new Graph(

@@ -2,6 +2,7 @@ import Ajv2020 from 'ajv/dist/2020';
 import schema from '../../schemas/graph.schema.json';
 import { parseDuration } from '../util/duration';
 import { UserError } from '../util/user-error';
+import { printable } from '../util/words';
 import { type Graph, GraphBuilder, type NodeRecord } from './graph';
 import {
   type CommandSpec,
@@ -85,7 +86,7 @@ class JsonGraphReader {
   }
 
   private record(node: JsonNode, key: string): NodeRecord {
-    if (node.command && node.shell !== undefined)
+    if (node.command !== undefined && node.shell !== undefined)
       this.fail(`node ${JSON.stringify(key)} has both a command and a shell line; keep one`, key);
     const isCommand = node.command !== undefined || node.shell !== undefined;
     const type = NodeType[node.type ?? (isCommand ? 'LocalBuild' : 'PureMeta')];
@@ -117,7 +118,9 @@ class JsonGraphReader {
     const node = this.nodes.get(String(id));
     if (node === undefined) {
       const who = dependent === undefined ? 'an edge' : `node ${JSON.stringify(dependent)}`;
-      this.fail(`${who} names ${JSON.stringify(String(id))}, which is not in the graph`, dependent ?? String(id));
+      const message = `${who} names ${JSON.stringify(String(id))}, which is not in the graph`;
+      if (dependent !== undefined) this.fail(message, dependent);
+      throw new UserError(message, { file: this.file, line: lineOfEdge(this.text, JSON.stringify(id)) });
     }
     return node;
   }
@@ -185,32 +188,43 @@ function parse(text: string, file: string): JsonGraph {
   try {
     return JSON.parse(text) as JsonGraph;
   } catch (error) {
-    const message = (error as Error).message;
-    const at = /position (\d+)/.exec(message)?.[1];
-    const line = at === undefined ? lineAt(text, text.length) : lineAt(text, Number(at));
-    throw new UserError(`not valid JSON: ${message.replaceAll(/\s+/g, ' ').slice(0, 160)}`, { file, line });
+    const { message } = error as Error;
+    const line = lineAt(text, placeOfError(message, text));
+    throw new UserError(`not valid JSON: ${printable(message.replaceAll(/\s+/g, ' ')).slice(0, 160)}`, { file, line });
   }
+}
+
+/** Some of JSON.parse's messages tell the position, some quote the text around it, and the rest are about the end. */
+function placeOfError(message: string, text: string): number {
+  const position = /position (\d+)/.exec(message)?.[1];
+  if (position !== undefined) return Number(position);
+  const [, token, cut, quoted] =
+    /^Unexpected token '(.)', (\.\.\.)?"(.*)"(?:\.\.\.)? is not valid JSON$/su.exec(message) ?? [];
+  const start = quoted === undefined ? -1 : text.indexOf(quoted);
+  if (start < 0) return text.length;
+  return start + Math.max(0, (quoted as string).indexOf(token as string, cut ? 10 : 0));
 }
 
 function check(json: JsonGraph, text: string, file: string): void {
   validate ??= new Ajv2020({ allErrors: false, strictTypes: false, strictRequired: false }).compile(schema);
-  // Both of command and shell is said in better words than the schema has, later.
   if (validate(json)) return;
-  const error = validate.errors?.find(({ keyword }) => keyword !== 'not');
+  const error = validate.errors?.[0];
   if (!error) return;
   const [, section, index, ...rest] = error.instancePath.split('/');
-  const node = section === 'nodes' && index !== undefined ? json.nodes[Number(index)] : undefined;
+  const node = section === 'nodes' && index !== undefined ? (json.nodes[Number(index)] as JsonNode | null) : undefined;
   const property = (error.params as { additionalProperty?: string }).additionalProperty;
   const values = (error.params as { allowedValues?: unknown[] }).allowedValues;
-  const what = `${rest.length > 0 ? `${rest.join('.')} ` : ''}${error.message}${property ? `: ${property}` : ''}${values ? `: ${values.join(', ')}` : ''}`;
-  if (node?.id !== undefined) {
+  const what = printable(
+    `${rest.length > 0 ? `${rest.join('.')} ` : ''}${error.message}${property ? `: ${property}` : ''}${values ? `: ${values.join(', ')}` : ''}`,
+  );
+  if (node !== null && typeof node === 'object' && node.id !== undefined) {
     throw new UserError(`node ${JSON.stringify(String(node.id))}: ${what}`, {
       file,
       line: lineOfId(text, String(node.id), 1),
     });
   }
   const where = error.instancePath === '' ? 'the graph' : error.instancePath.slice(1).replaceAll('/', '.');
-  throw new UserError(`${where} ${what}`, { file });
+  throw new UserError(`${printable(where)} ${what}`, { file });
 }
 
 function amounts(given: Record<string, number | string> | undefined): Record<string, number> | undefined {
@@ -226,6 +240,13 @@ function lineOfId(text: string, key: string, occurrence: number): number | undef
   );
   const found = [...text.matchAll(pattern)][occurrence - 1];
   return found && lineAt(text, found.index);
+}
+
+/** The line of the first edge that names an id. */
+function lineOfEdge(text: string, id: string): number | undefined {
+  const edges = text.indexOf('"edges"');
+  const at = edges < 0 ? -1 : text.indexOf(id, edges);
+  return at < 0 ? undefined : lineAt(text, at);
 }
 
 function lineAt(text: string, at: number): number {

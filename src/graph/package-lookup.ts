@@ -1,7 +1,15 @@
 import { basename, extname } from 'node:path';
+import { UserError } from '../util/user-error';
 import type { Graph } from './graph';
 import { type NodeId, NodeType } from './node';
-import { compareIntervals, intervalOf, overlaps, type VersionedName, type VersionInterval } from './versions';
+import {
+  compareIntervals,
+  intervalKey,
+  intervalOf,
+  overlaps,
+  type VersionedName,
+  type VersionInterval,
+} from './versions';
 
 /** What the graph has of one version of one package. */
 export interface PackageEntry {
@@ -17,6 +25,8 @@ export interface PackageEntry {
  */
 export class PackageLookup {
   private readonly byName = new Map<string, PackageEntry[]>();
+  /** By name and interval. */
+  private readonly exact = new Map<string, PackageEntry>();
   private readonly bySpec = new Map<string, NodeId[]>();
 
   constructor(private readonly graph: Graph) {
@@ -68,37 +78,41 @@ export class PackageLookup {
 
   /** The entry of a node itself. */
   entryOf(node: NodeId): PackageEntry | undefined {
-    const interval = this.intervalOfNode(node);
-    return this.byName
-      .get(this.graph.field(node, 'name'))
-      ?.find((entry) => compareIntervals(entry.interval, interval) === 0);
+    return this.exact.get(this.keyOf(node, this.intervalOfNode(node)));
   }
 
   private entryFor(node: NodeId): PackageEntry {
-    const name = this.graph.field(node, 'name');
-    let entries = this.byName.get(name);
-    if (!entries) {
-      entries = [];
-      this.byName.set(name, entries);
-    }
     const interval = this.intervalOfNode(node);
-    let entry = entries.find((other) => compareIntervals(other.interval, interval) === 0);
+    const key = this.keyOf(node, interval);
+    let entry = this.exact.get(key);
     if (!entry) {
       entry = { interval };
-      entries.push(entry);
+      this.exact.set(key, entry);
+      const name = this.graph.field(node, 'name');
+      const entries = this.byName.get(name);
+      if (entries) entries.push(entry);
+      else this.byName.set(name, [entry]);
     }
     return entry;
   }
 
+  private keyOf(node: NodeId, interval: VersionInterval): string {
+    return `${intervalKey(interval)} ${this.graph.field(node, 'name')}`;
+  }
+
   private intervalOfNode(node: NodeId): VersionInterval {
     const text = (field: 'name' | 'version' | 'condition' | 'sVersion' | 'sCondition') => this.graph.field(node, field);
-    return intervalOf({
-      name: text('name'),
-      version: text('version'),
-      condition: text('condition'),
-      sVersion: text('sVersion'),
-      sCondition: text('sCondition'),
-    });
+    try {
+      return intervalOf({
+        name: text('name'),
+        version: text('version'),
+        condition: text('condition'),
+        sVersion: text('sVersion'),
+        sCondition: text('sCondition'),
+      });
+    } catch (error) {
+      throw new UserError(`package ${text('name')} (node ${node}): ${(error as Error).message}`);
+    }
   }
 }
 

@@ -33,6 +33,12 @@ export function readToolkitDot(bytes: Buffer, file: string): Graph {
   return new DotParser(bytes, file).parse();
 }
 
+/** A node's name, and where it stands. */
+interface NameAt {
+  readonly name: string;
+  readonly at: number;
+}
+
 class DotParser {
   private at = 0;
   private tokenStart = 0;
@@ -43,6 +49,7 @@ class DotParser {
   private readonly builder = new GraphBuilder();
   private readonly nodes = new Map<string, NodeId>();
   private readonly definedAt: number[] = [];
+  private readonly earlyEdges: [NameAt, NameAt][] = [];
 
   constructor(
     private readonly bytes: Buffer,
@@ -50,6 +57,7 @@ class DotParser {
   ) {}
 
   parse(): Graph {
+    if (this.bytes.toString('latin1', 0, 3) === '\u00ef\u00bb\u00bf') this.at = 3;
     this.header();
     for (;;) {
       const token = this.next();
@@ -59,7 +67,8 @@ class DotParser {
       if (token !== 'id') this.fail(`expected a node or an edge, found '${this.tokenText()}'`);
       this.statement();
     }
-    if (this.next() !== 'end') this.fail(`expected the end of the file after the graph, found '${this.tokenText()}'`);
+    if (this.next() !== 'end') this.refuse(`expected the end of the file after the graph, found '${this.tokenText()}'`);
+    this.resolveEarlyEdges();
     return this.builder.build();
   }
 
@@ -67,11 +76,11 @@ class DotParser {
     let token = this.next();
     if (token === 'id' && this.keyword() === 'strict') token = this.next();
     if (token !== 'id' || this.keyword() !== 'digraph') {
-      this.fail(`expected a toolkit graph ("strict digraph … {"), found '${this.tokenText()}'`);
+      this.refuse(`expected a toolkit graph ("strict digraph … {"), found '${this.tokenText()}'`);
     }
     token = this.next();
     if (token === 'id') token = this.next();
-    if (token !== '{') this.fail(`expected '{' after the graph's name, found '${this.tokenText()}'`);
+    if (token !== '{') this.refuse(`expected '{' after the graph's name, found '${this.tokenText()}'`);
   }
 
   private statement(): void {
@@ -98,7 +107,7 @@ class DotParser {
         nameStart,
       );
     }
-    if (token !== '[') this.at = after;
+    if (token !== '[' && token !== 'end') this.at = after;
     const encoded = token === '[' ? this.attributes(token) : undefined;
     if (encoded === undefined) this.fail(`node ${shown(name)} has no NodeInBase64 attribute`, nameStart);
     this.addNode(name, nameStart, encoded);
@@ -122,13 +131,16 @@ class DotParser {
     this.definedAt.push(nameStart);
   }
 
-  /** `a -> b -> c [attributes]`. The file may name a node before it defines it, but must define it. */
+  /** `a -> b -> c [attributes]`. */
   private edge(firstName: string, firstStart: number): void {
-    let from = this.resolve(firstName, firstStart);
+    let from = { name: firstName, at: firstStart };
     for (;;) {
       if (this.next() !== 'id') this.fail(`expected a node after ->, found '${this.tokenText()}'`);
-      const to = this.resolve(this.text(), this.tokenStart);
-      this.builder.addDependency(from, to);
+      const to = { name: this.text(), at: this.tokenStart };
+      const dependent = this.nodes.get(from.name);
+      const dependency = this.nodes.get(to.name);
+      if (dependent === undefined || dependency === undefined) this.earlyEdges.push([from, to]);
+      else this.builder.addDependency(dependent, dependency);
       const after = this.at;
       const token = this.next();
       if (token === 'edge') {
@@ -141,10 +153,14 @@ class DotParser {
     }
   }
 
-  private resolve(name: string, at: number): NodeId {
-    const node = this.nodes.get(name);
-    if (node === undefined) this.fail(`an edge names the node ${shown(name)}, which is not defined above it`, at);
-    return node;
+  /** Edges may stand before the nodes that they name. */
+  private resolveEarlyEdges(): void {
+    const resolve = ({ name, at }: NameAt): NodeId => {
+      const node = this.nodes.get(name);
+      if (node === undefined) this.fail(`an edge names the node ${shown(name)}, which is not defined`, at);
+      return node;
+    };
+    for (const [from, to] of this.earlyEdges) this.builder.addDependency(resolve(from), resolve(to));
   }
 
   /** Reads `[a=b, …]`, its opening bracket already read; gives the text of NodeInBase64 if it is there. */
@@ -198,7 +214,7 @@ class DotParser {
     }
     this.textStart = this.at;
     this.escaped = false;
-    while (isWordByte(bytes[this.at])) this.at++;
+    while (isWordByte(bytes[this.at]) && !(bytes[this.at] === 0x2d && bytes[this.at + 1] === 0x3e)) this.at++;
     this.textEnd = this.at;
     if (this.textEnd === this.textStart)
       this.fail(`unexpected byte 0x${byte.toString(16).padStart(2, '0')}; this is not a DOT file`);
@@ -214,15 +230,15 @@ class DotParser {
       } else if (byte === 0x2f && bytes[this.at + 1] === 0x2f) {
         this.skipTo('\n');
       } else if (byte === 0x2f && bytes[this.at + 1] === 0x2a) {
-        this.skipTo('*/');
+        this.skipTo('*/', 2);
       } else if (byte === 0x23 && (this.at === 0 || bytes[this.at - 1] === 0x0a)) {
         this.skipTo('\n');
       } else return;
     }
   }
 
-  private skipTo(mark: string): void {
-    const found = this.bytes.indexOf(mark, this.at);
+  private skipTo(mark: string, from = 0): void {
+    const found = this.bytes.indexOf(mark, this.at + from);
     this.at = found < 0 ? this.bytes.length : found + mark.length;
   }
 
@@ -293,7 +309,15 @@ class DotParser {
     return line;
   }
 
+  /** Where the file ends here, whatever was expected is missing because of that. */
   private fail(message: string, at = this.tokenStart): never {
+    // A single slash at the end is half of a comment's beginning.
+    const isCutOff =
+      this.at + Number(this.bytes[this.at] === 0x2f) >= this.bytes.length && !message.includes('cut off');
+    this.refuse(isCutOff ? `the file ends in the middle of the graph; it is cut off (${message})` : message, at);
+  }
+
+  private refuse(message: string, at = this.tokenStart): never {
     throw new UserError(message, { file: this.file, line: this.lineOf(at) });
   }
 }
@@ -315,7 +339,8 @@ function isWordByte(byte: number | undefined): boolean {
 function decodeBase64(text: string): Buffer {
   const bytes = Buffer.from(text, 'base64');
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
-  if (text.length === 0 || text.length % 4 !== 0 || bytes.length !== (text.length / 4) * 3 - padding) {
+  // Node takes the alphabet of URLs too; the toolkit does not.
+  if (text.length % 4 !== 0 || /[-_]/.test(text) || text === '' || bytes.length !== (text.length / 4) * 3 - padding) {
     throw new Error('is not valid base64');
   }
   return bytes;

@@ -99,6 +99,6 @@ export function quote(text: string): string {
 
 function quoteValue(text: string): string {
   // The toolkit's DOT library takes <…> for an HTML string and leaves a plain identifier bare.
-  if (text.startsWith('<') && text.endsWith('>')) return text;
+  if (/^<[^<>]*>$/.test(text)) return text;
   return /^[A-Za-z_][A-Za-z0-9_]*$/.test(text) ? text : quote(text);
 }

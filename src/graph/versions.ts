@@ -6,6 +6,8 @@
 export type VersionPoint = 'MIN' | 'MAX' | ParsedVersion;
 
 export interface ParsedVersion {
+  /** As it was written. Versions that compare as equal may still be two packages. */
+  readonly text: string;
   readonly version: readonly bigint[];
   /** Empty where the text has no release. */
   readonly release: readonly bigint[];
@@ -18,7 +20,7 @@ export function parseVersion(text: string): ParsedVersion {
   const dash = text.indexOf('-');
   const version = dash < 0 ? text : text.slice(0, dash);
   const withEpoch = /^\d+:/.test(version) ? version : `0:${version}`;
-  return { version: components(withEpoch), release: dash < 0 ? [] : components(text.slice(dash + 1)) };
+  return { text, version: components(withEpoch), release: dash < 0 ? [] : components(text.slice(dash + 1)) };
 }
 
 /** Below 0 where a comes first, above 0 where b does. A release counts only if both have one. */
@@ -58,10 +60,19 @@ export function intervalOf(wanted: VersionedName): VersionInterval {
 
 /** Whether some version lies in both. */
 export function overlaps(a: VersionInterval, b: VersionInterval): boolean {
-  const lower = later(a, b);
-  const upper = earlier(a, b);
-  const order = compareVersions(lower.lower, upper.upper);
-  return order < 0 || (order === 0 && lower.lowerInclusive && upper.upperInclusive);
+  return reaches(a, b) && reaches(b, a);
+}
+
+/** Equal as the toolkit sees it: the same texts, not only versions that compare as equal. */
+export function intervalKey({ lower, lowerInclusive, upper, upperInclusive }: VersionInterval): string {
+  const text = (point: VersionPoint) => (typeof point === 'string' ? point : `=${point.text}`);
+  return `${lowerInclusive ? '[' : '('}${text(lower)},${text(upper)}${upperInclusive ? ']' : ')'}`;
+}
+
+/** Whether one interval begins before the other ends. */
+function reaches(from: VersionInterval, to: VersionInterval): boolean {
+  const order = compareVersions(from.lower, to.upper);
+  return order < 0 || (order === 0 && from.lowerInclusive && to.upperInclusive);
 }
 
 /** Lower bound, then whether it is included, then upper bound: the toolkit's order of providers. */
@@ -98,22 +109,45 @@ function halfInterval(condition: string, version: string): VersionInterval {
 }
 
 function intersection(a: VersionInterval, b: VersionInterval): VersionInterval {
-  if (!overlaps(a, b)) throw new Error('version bounds do not overlap');
   const { lower, lowerInclusive } = later(a, b);
   const { upper, upperInclusive } = earlier(a, b);
+  if (!isSatisfiable(lower, lowerInclusive, upper, upperInclusive)) throw new Error('version bounds do not overlap');
   return { lower, lowerInclusive, upper, upperInclusive };
+}
+
+/**
+ * Bounds that compare as equal leave something between them if both belong to it; or if just one has a release and the other
+ * belongs to it, as a bound without a release stands for all releases (`>= 1, < 1-2` accepts 1-1).
+ */
+function isSatisfiable(lower: VersionPoint, lowerIn: boolean, upper: VersionPoint, upperIn: boolean): boolean {
+  const order = compareVersions(lower, upper);
+  if (order !== 0 || (lowerIn && upperIn)) return order <= 0;
+  if (hasRelease(lower) === hasRelease(upper)) return false;
+  return hasRelease(lower) ? upperIn : lowerIn;
 }
 
 /** The interval that begins later. */
 function later(a: VersionInterval, b: VersionInterval): VersionInterval {
   const order = compareVersions(a.lower, b.lower);
-  return order > 0 || (order === 0 && !a.lowerInclusive) ? a : b;
+  if (order !== 0) return order > 0 ? a : b;
+  return narrowness(a.lower, a.lowerInclusive) > narrowness(b.lower, b.lowerInclusive) ? a : b;
 }
 
 /** The interval that ends earlier. */
 function earlier(a: VersionInterval, b: VersionInterval): VersionInterval {
   const order = compareVersions(a.upper, b.upper);
-  return order < 0 || (order === 0 && !a.upperInclusive) ? a : b;
+  if (order !== 0) return order < 0 ? a : b;
+  return narrowness(a.upper, a.upperInclusive) > narrowness(b.upper, b.upperInclusive) ? a : b;
+}
+
+/** Which of two bounds that compare as equal leaves less: one without a release takes all releases in, or leaves all out. */
+function narrowness(point: VersionPoint, inclusive: boolean): number {
+  if (hasRelease(point)) return inclusive ? 1 : 2;
+  return inclusive ? 0 : 3;
+}
+
+function hasRelease(point: VersionPoint): boolean {
+  return typeof point !== 'string' && point.release.length > 0;
 }
 
 function components(text: string): bigint[] {

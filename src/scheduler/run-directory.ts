@@ -17,6 +17,8 @@ export class RunDirectory {
   readonly logs: string;
   readonly resultsJson: string;
   readonly resultsCsv: string;
+  /** The graph as the run left it. */
+  readonly graph: string;
 
   private constructor(
     readonly runsDir: string,
@@ -29,6 +31,7 @@ export class RunDirectory {
     this.logs = join(this.path, 'logs');
     this.resultsJson = join(this.path, 'results.json');
     this.resultsCsv = join(this.path, 'results.csv');
+    this.graph = join(this.path, 'graph.json');
   }
 
   /** @throws UserError when it cannot be made */

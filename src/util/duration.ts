@@ -13,33 +13,41 @@ const UNIT_MS: Readonly<Record<string, number>> = {
  * Milliseconds of a duration in Go's syntax (`90m`, `1h30m`, `1.5s`, `0`), or undefined where the text is none.
  */
 export function parseDuration(text: string): number | undefined {
-  if (text === '0') return 0;
   const sign = text.startsWith('-') ? -1 : 1;
   const rest = text.replace(/^[+-]/, '');
-  if (!/^(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/.test(rest)) return undefined;
+  if (rest === '0') return 0;
   let total = 0;
-  for (const [, amount, unit] of rest.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g)) {
+  let end = 0;
+  for (const { index, 0: part, 1: amount, 2: unit } of rest.matchAll(PART)) {
+    if (index !== end) return undefined;
+    end = index + part.length;
     total += Number(amount) * (UNIT_MS[unit as string] as number);
   }
-  return sign * total;
+  return end === 0 || end < rest.length ? undefined : sign * total;
 }
+
+const PART = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/gy;
 
 /** A duration as Go prints it, which the toolkit's worker reads: `99h0m0s`, `1.5s`, `250ms`. */
 export function formatGoDuration(ms: number): string {
-  if (ms === 0) return '0s';
-  if (Math.abs(ms) < 1000) return `${trimZeros(ms.toFixed(6))}ms`;
-  const sign = ms < 0 ? '-' : '';
-  const total = Math.abs(ms) / 1000;
-  const hours = Math.floor(total / 3600);
-  const minutes = Math.floor((total % 3600) / 60);
-  const seconds = trimZeros((total - hours * 3600 - minutes * 60).toFixed(9));
-  return `${sign}${hours ? `${hours}h` : ''}${hours || minutes ? `${minutes}m` : ''}${seconds}s`;
+  // In whole nanoseconds, as Go counts, so that nothing is rounded up to sixty seconds later.
+  const total = Math.round(Math.abs(ms) * 1e6);
+  const sign = ms < 0 && total > 0 ? '-' : '';
+  const parts = (nanoseconds: number, unit: number, digits: number) => trimZeros((nanoseconds / unit).toFixed(digits));
+  if (total === 0) return '0s';
+  if (total < 1e3) return `${sign}${total}ns`;
+  if (total < 1e6) return `${sign}${parts(total, 1e3, 3)}µs`;
+  if (total < 1e9) return `${sign}${parts(total, 1e6, 6)}ms`;
+  const hours = Math.floor(total / 3.6e12);
+  const minutes = Math.floor((total % 3.6e12) / 6e10);
+  const head = `${hours ? `${hours}h` : ''}${hours || minutes ? `${minutes}m` : ''}`;
+  return `${sign}${head}${parts(total % 6e10, 1e9, 9)}s`;
 }
 
 /** A duration for people: `0.42s`, `12.3s`, `4m07s`, `2h05m`. */
 export function formatDuration(ms: number): string {
   const seconds = ms / 1000;
-  if (seconds < 1) return `${seconds.toFixed(2)}s`;
+  if (seconds < 0.995) return `${seconds.toFixed(2)}s`;
   if (seconds < 59.95) return `${seconds.toFixed(1)}s`;
   const whole = Math.round(seconds);
   const pad = (n: number) => String(n).padStart(2, '0');

@@ -58,11 +58,7 @@ const BAD: readonly (readonly [string, () => string | Buffer, RegExp])[] = [
   ['a file cut off within a node', () => sample().slice(0, 1000), /bad:\d+: .*cut off/],
   ['a file cut off before its last brace', () => sample().slice(0, -2), /bad:\d+: .*cut off/],
   ['text after the graph', () => `${sample()}\nmore`, /bad:\d+: expected the end of the file after the graph/],
-  [
-    'another DOT file',
-    () => 'digraph g { a -> b; }',
-    /bad:1: an edge names the node "a", which is not defined above it/,
-  ],
+  ['another DOT file', () => 'digraph g { a -> b; }', /bad:1: an edge names the node "a", which is not defined/],
   ['a node without its gob', () => 'digraph g { "a" [label=x]; }', /bad:1: node "a" has no NodeInBase64 attribute/],
   ['a gob that is cut off', () => withGob((gob) => gob.subarray(0, 60)), /bad:\d+: node "A-1-RUN.*NodeInBase64: /],
   ['a gob of noise', () => withGob(() => random(90)), /bad:\d+: node "A-1-RUN.*NodeInBase64: /],
@@ -129,6 +125,11 @@ const BAD: readonly (readonly [string, () => string | Buffer, RegExp])[] = [
     'JSON with a command and a shell line',
     () => json({ nodes: [{ id: 'a', command: ['x'], shell: 'x' }] }),
     /node "a" has both a command and a shell line/,
+  ],
+  [
+    'JSON with a zero byte in a command, which no program can be given',
+    () => json({ nodes: [{ id: 'a', command: ['echo', 'a\0b'] }] }),
+    /node "a": .*(zero|NUL|null|pattern)/i,
   ],
   ['JSON with an empty command', () => json({ nodes: [{ id: 'a', command: [] }] }), /node "a": command /],
 ];

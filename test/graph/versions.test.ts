@@ -89,7 +89,11 @@ describe('the order of versions', () => {
   });
 
   test('a version is the text before the first dash', () => {
-    expect(parseVersion('2:1.0-3.azl3')).toEqual({ version: [2n, 1n, 0n], release: [3n, base36('azl'), 3n] });
+    expect(parseVersion('2:1.0-3.azl3')).toEqual({
+      text: '2:1.0-3.azl3',
+      version: [2n, 1n, 0n],
+      release: [3n, base36('azl'), 3n],
+    });
   });
 });
 

@@ -93,7 +93,7 @@ describe('plain', () => {
     const { terminal, tell } = show(PlainDisplay);
     tell(...SAMPLE_RUN);
     expect(terminal.text.split('\n')).toEqual([
-      'Building 8 builds and 1 tests of 30 nodes with 2 workers (test-agent), run 20260102-030405-abc123',
+      'Building 8 builds and 1 test of 30 nodes with 2 workers (test-agent), run 20260102-030405-abc123',
       '[1/9] cached docs.src.rpm',
       '[2/9] delta extra.src.rpm',
       '[3/9] ignored odd.src.rpm',

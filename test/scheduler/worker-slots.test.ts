@@ -19,5 +19,8 @@ test('busy and idle workers are counted', () => {
 });
 
 test('taking a worker where none is idle is an error of ours', () => {
-  expect(() => new WorkerSlots(0).take()).toThrow(/^Internal error: expected an idle worker/);
+  const slots = new WorkerSlots(1);
+  slots.take();
+  expect(() => slots.take()).toThrow(/^Internal error: expected an idle worker/);
+  expect(() => new WorkerSlots(0)).toThrow(/^Internal error: expected at least one worker/);
 });
