@@ -20,6 +20,7 @@ import type { SchedulerTelemetry } from '../scheduler/scheduler.telemetry';
 import type { Telemetry, TelemetryOptions } from '../telemetry/telemetry';
 import { writeFileAtomically } from '../util/atomic-file';
 import { type Clock, SystemClock } from '../util/clock';
+import { UserError } from '../util/user-error';
 import { VERSION } from '../util/version';
 import { makeScheduler } from './make-scheduler';
 
@@ -148,8 +149,8 @@ export async function runBuild(options: RunBuildOptions): Promise<RunBuildResult
   const signals = heedSignals((signal) => scheduler.cancel(`received ${signal}`));
   try {
     const outcome = await scheduler.run();
-    writeReports(directory, view, session.options.settings.enabled);
-    history?.save();
+    attempt(() => writeReports(directory, view, session.options.settings.enabled), session);
+    attempt(() => history?.save(), session);
     return { outcome, view, jobs: scheduler.jobs, signal: signals.received };
   } finally {
     signals.stop();
@@ -171,6 +172,16 @@ function costsOf(graph: Graph, durations: Durations | undefined): RunOptions['co
     const { kind, label } = nameOf(job, jobs);
     return cost(kind, label);
   };
+}
+
+/** What a run leaves for later must not change what came of it: where it cannot be written, that is said. */
+function attempt(write: () => void, session: Session): void {
+  try {
+    write();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    session.options.onProblem(error.message);
+  }
 }
 
 function writeReports(directory: RunDirectory | undefined, view: RunView, withTrace: boolean): void {

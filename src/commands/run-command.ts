@@ -24,6 +24,8 @@ export async function runCommand(
       return;
     }
     process.exitCode = await load().run(flags, { stdout: process.stdout, stderr: process.stderr });
+    // What is still on its way to a collector has had its time. Nothing else is left to wait for.
+    setTimeout(() => process.exit(), 100).unref();
   } catch (error) {
     if (error instanceof UserError) {
       process.stderr.write(`${program}: error: ${error.message}, try --help\n`);

@@ -42,12 +42,12 @@ export function telemetrySettings(flags: TelemetryFlags, env: NodeJS.ProcessEnv 
           endpoint,
           protocol: protocol(env, endpoint),
           isTracesEndpoint: tracesEndpoint !== undefined,
-          headers: pairs(env, 'OTEL_EXPORTER_OTLP_TRACES_HEADERS') ?? pairs(env, 'OTEL_EXPORTER_OTLP_HEADERS'),
+          headers: headers(env, 'OTEL_EXPORTER_OTLP_TRACES_HEADERS') ?? headers(env, 'OTEL_EXPORTER_OTLP_HEADERS'),
         }
       : undefined,
     console,
     serviceName: env.OTEL_SERVICE_NAME || undefined,
-    resourceAttributes: pairs(env, 'OTEL_RESOURCE_ATTRIBUTES') ?? {},
+    resourceAttributes: resourceAttributes(env),
     parent: parentContext(env),
   };
 }
@@ -71,6 +71,25 @@ function protocol(env: NodeJS.ProcessEnv, endpoint: string): OtlpProtocol {
   if (!value) return /^([a-z]+:\/\/)?[^/]*:4318(\/|$)/i.test(endpoint) ? 'http/protobuf' : 'grpc';
   if (value === 'grpc' || value === 'http/protobuf' || value === 'http/json') return value;
   throw new UserError(`${name}: expected grpc, http/protobuf or http/json, got '${value}'`);
+}
+
+/** `OTEL_SERVICE_NAME` goes before a `service.name` among the attributes. */
+function resourceAttributes(env: NodeJS.ProcessEnv): Record<string, string> {
+  const attributes = pairs(env, 'OTEL_RESOURCE_ATTRIBUTES') ?? {};
+  if (env.OTEL_SERVICE_NAME) delete attributes['service.name'];
+  return attributes;
+}
+
+/** Checked here, as gRPC's own complaint tells the value. */
+function headers(env: NodeJS.ProcessEnv, name: string): Record<string, string> | undefined {
+  const found = pairs(env, name);
+  for (const [key, value] of Object.entries(found ?? {})) {
+    if (!/^[0-9a-z_.-]+$/i.test(key))
+      throw new UserError(`${name}: a header's name holds a character that is not allowed`);
+    if (!/^[ -~]*$/.test(value))
+      throw new UserError(`${name}: the value of ${key} holds a character that is not allowed`);
+  }
+  return found;
 }
 
 /** `key=value,key=value`, percent-encoded. */

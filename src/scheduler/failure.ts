@@ -31,6 +31,11 @@ export type Failure =
   /** The agent threw: a bug in the agent. */
   | { readonly reason: 'agent-error'; readonly message: string };
 
+/** Why a build's signal aborts when its time is up. */
+export class TimeIsUp {
+  constructor(readonly limitMs: number) {}
+}
+
 export type FailureReason = Failure['reason'];
 
 /** One line for people: what happened. */

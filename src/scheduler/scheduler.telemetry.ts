@@ -13,7 +13,7 @@ import type { Telemetry } from '../telemetry/telemetry';
 import { withContext } from '../telemetry/telemetry';
 import type { BuildAgent, BuildContext, BuildRequest, BuildResult } from './agent';
 import type { BuildEvent, JobSkipped, NodeDone, RunFinished, RunStarted } from './events';
-import { describeFailure } from './failure';
+import { describeFailure, TimeIsUp } from './failure';
 
 /**
  * The spans of one run; `docs/telemetry.md` lists them with their attributes.
@@ -129,10 +129,11 @@ export class SchedulerTelemetry {
     try {
       const env = { ...context.env, ...telemetry.environment(inside) };
       const result = await withContext(inside, () => agent.build(request, { ...context, env }));
-      this.describeResult(span, request, result, clock.now());
+      this.describeResult(span, request, asTold(result, request, context), clock.now());
       return result;
     } catch (error) {
       span.recordException(error instanceof Error ? error : String(error), clock.now());
+      span.setAttributes({ 'build.success': false, 'build.error': 'the agent threw', 'error.type': 'agent-error' });
       span.setStatus({ code: SpanStatusCode.ERROR, message: 'the agent threw' });
       throw error;
     } finally {
@@ -301,6 +302,13 @@ class TracedAgent implements BuildAgent {
   stop(): Promise<void> {
     return this.inner.stop?.() ?? Promise.resolve();
   }
+}
+
+/** An agent only knows that it was asked to end; the signal knows why. */
+function asTold(result: BuildResult, request: BuildRequest, { signal }: BuildContext): BuildResult {
+  if (result.ok || result.failure.reason !== 'cancelled' || !(signal.reason instanceof TimeIsUp)) return result;
+  const { limitMs } = signal.reason;
+  return { ...result, failure: { reason: 'timeout', limitMs, attempts: request.attempt } };
 }
 
 function spanName(graph: Graph, node: NodeId): string {

@@ -14,6 +14,7 @@ import {
   type SpanExporter,
   type SpanProcessor,
 } from '@opentelemetry/sdk-trace-base';
+import { shownEndpoint } from '../util/shown-endpoint';
 import { UserError } from '../util/user-error';
 import { OtlpFileSpanProcessor } from './otlp-file-span-processor';
 
@@ -89,7 +90,7 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
       'service.name': options.serviceName ?? 'spanwright',
       'service.version': options.serviceVersion,
       'host.name': hostname(),
-      'host.arch': process.arch,
+      'host.arch': process.arch === 'x64' ? 'amd64' : process.arch,
       'os.type': process.platform,
       'process.pid': process.pid,
       'process.runtime.name': 'nodejs',
@@ -176,10 +177,10 @@ function endpointUrl({ endpoint, protocol, isTracesEndpoint }: NonNullable<Telem
   try {
     url = new URL(text);
   } catch {
-    throw new UserError(`the OTLP endpoint '${endpoint}' is not a URL; expected something like http://localhost:4317`);
+    throw new UserError('the OTLP endpoint is not a URL; expected something like http://localhost:4317');
   }
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw new UserError(`the OTLP endpoint '${endpoint}' must begin with http:// or https://`);
+    throw new UserError(`the OTLP endpoint '${shownEndpoint(endpoint)}' must begin with http:// or https://`);
   }
   if (protocol === 'grpc') return url.origin;
   if (isTracesEndpoint) return url.href;

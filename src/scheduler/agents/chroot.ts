@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, extname, join } from 'node:path';
+import { describeSystemError, UserError } from '../../util/user-error';
 import type { BuildAgent, BuildContext, BuildRequest, BuildResult } from '../agent';
 import { InstallList } from '../job-dependencies';
 import { failureOf, lastLines, runProgram, textAfterLastNewline } from '../runner/run-program';
@@ -60,7 +61,11 @@ export class ChrootAgent implements BuildAgent {
   constructor(private readonly options: ChrootAgentOptions) {}
 
   async start(): Promise<void> {
-    this.outputDir = mkdtempSync(join(tmpdir(), 'spanwright-'));
+    try {
+      this.outputDir = mkdtempSync(join(tmpdir(), 'spanwright-'));
+    } catch (error) {
+      throw new UserError(`cannot make a folder in ${tmpdir()}: ${describeSystemError(error)}`);
+    }
   }
 
   async build(request: BuildRequest, context: BuildContext): Promise<BuildResult> {

@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { describeSystemError, UserError } from '../../util/user-error';
 import type { BuildAgent, BuildContext, BuildRequest, BuildResult } from '../agent';
 import { failureOf, lastLines, runProgram } from '../runner/run-program';
 import type { RunnerPool } from '../runner/runner-pool';
@@ -22,7 +23,11 @@ export class CommandAgent implements BuildAgent {
   constructor(private readonly options: CommandAgentOptions) {}
 
   async start(): Promise<void> {
-    mkdirSync(this.options.logsDir, { recursive: true });
+    try {
+      mkdirSync(this.options.logsDir, { recursive: true });
+    } catch (error) {
+      throw new UserError(`cannot make the folder of logs ${this.options.logsDir}: ${describeSystemError(error)}`);
+    }
   }
 
   async build(request: BuildRequest, context: BuildContext): Promise<BuildResult> {
@@ -36,10 +41,18 @@ export class CommandAgent implements BuildAgent {
         failure: { reason: 'could-not-start', message: `the working directory ${spec.cwd} does not exist` },
       };
     }
+    if (!statSync(cwd).isDirectory()) {
+      const message = `the working directory ${spec.cwd} is not a folder`;
+      return { ok: false, failure: { reason: 'could-not-start', message } };
+    }
     for (const path of spec.inputs ?? []) {
       if (!existsSync(resolve(cwd, path))) return { ok: false, failure: { reason: 'input-missing', path } };
     }
     const argv = spec.command ?? ['/bin/sh', '-c', spec.shell ?? ''];
+    if ([...argv, ...Object.values(spec.env ?? {})].some((word) => word.includes('\0'))) {
+      const message = `${argv[0]}: a word or variable of the command holds a zero byte`;
+      return { ok: false, failure: { reason: 'could-not-start', message } };
+    }
     const logPath = join(this.options.logsDir, `${this.logName(request)}.${attempt}.log`);
     const { graceMs = 5000, tailLines = 20 } = this.options;
     const program = {
@@ -66,6 +79,7 @@ export class CommandAgent implements BuildAgent {
   /** A file name that tells a person which job it is; the job's number keeps apart what would be the same. */
   private logName({ label, job }: BuildRequest): string {
     const readable = label.replaceAll(/[^A-Za-z0-9._+-]+/g, '-').slice(0, 100);
-    return readable === label ? readable : `${readable}-${job}`;
+    // No readable name has a ~, so this one is nobody else's.
+    return readable === label ? readable : `${readable}~${job}`;
   }
 }

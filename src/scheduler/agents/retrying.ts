@@ -1,6 +1,6 @@
 import { formatGoDuration } from '../../util/duration';
 import type { BuildAgent, BuildContext, BuildRequest, BuildResult } from '../agent';
-import { type Failure, isWorthRetrying } from '../failure';
+import { type Failure, isWorthRetrying, TimeIsUp } from '../failure';
 
 export interface RetryPolicy {
   /** How many times to try a job. */
@@ -85,7 +85,7 @@ export class RetryingAgent implements BuildAgent {
     void clock.sleep(request.deadline - clock.now(), timer.signal).then(() => {
       if (timer.signal.aborted) return;
       expired = true;
-      time.abort();
+      time.abort(new TimeIsUp(timeoutMs ?? 0));
     });
     try {
       const result = await this.inner.build(request, { ...context, signal: time.signal });

@@ -6,8 +6,8 @@ import { UserError } from '../../util/user-error';
 import { type ProgramRequest, Runner, type RunningProgram } from './runner';
 
 /**
- * Kills the process groups it has been told of when its stdin closes, which happens when we are gone, whatever the reason. One
- * line a change: `+ group` or `- group`.
+ * Kills the process groups it has been told of when its stdin closes, which happens when we are gone, whatever the reason, and
+ * removes the folder of scripts ($1). One line a change: `+ group` or `- group`.
  */
 const WATCHDOG = `
 trap : TERM INT HUP QUIT
@@ -19,6 +19,7 @@ while read -r change group; do
   esac
 done
 for group in $groups; do kill -9 "-$group"; done
+rm -rf -- "$1"
 `;
 
 /**
@@ -54,8 +55,8 @@ export class RunnerPool {
   }
 
   private make(): Runner {
-    this.watchdog ??= startWatchdog();
     this.scriptDir ??= makeScriptDir();
+    this.watchdog ??= startWatchdog(this.scriptDir);
     const { watchdog } = this;
     const runner = new Runner(
       join(this.scriptDir, `${++this.serial}.sh`),
@@ -82,8 +83,11 @@ function makeScriptDir(): string {
   throw new UserError(`cannot make a folder in ${tmpdir()}`);
 }
 
-function startWatchdog(): ChildProcess {
-  const child = spawn('/bin/sh', ['-c', WATCHDOG], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+function startWatchdog(scriptDir: string): ChildProcess {
+  const child = spawn('/bin/sh', ['-c', WATCHDOG, 'watchdog', scriptDir], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
   // Without a watchdog the build is the same; it is only missed if we are killed.
   child.on('error', () => {});
   child.stdin?.on('error', () => {});

@@ -28,6 +28,9 @@ export interface RunningProgram {
   kill(signal: NodeJS.Signals): void;
 }
 
+/** What a runner says when the next thing it does is to become the program. */
+const STARTED = 's';
+
 /** Longer scripts go through a file: some shells read a pipe one byte at a time. */
 const MAX_PIPED_SCRIPT = 2048;
 
@@ -46,6 +49,8 @@ export class Runner {
   private readonly child: ChildProcess;
   private resolve: ((end: ProgramEnd) => void) | undefined;
   private signalled: NodeJS.Signals | undefined;
+  /** The program's own process is there, and takes signals as programs do. */
+  private hasStarted = false;
   private dead = false;
   private rest = '';
 
@@ -94,7 +99,8 @@ export class Runner {
       kill: (signal) => {
         if (!this.resolve) return;
         this.signalled = signal;
-        this.killGroup(signal);
+        // Earlier it would be lost: the runner catches it, or is just about to fork.
+        if (this.hasStarted || signal === 'SIGKILL') this.killGroup(signal);
       },
     };
   }
@@ -106,10 +112,21 @@ export class Runner {
 
   private read(text: string): void {
     this.rest += text;
-    const end = this.rest.indexOf('\n');
-    if (end < 0) return;
-    const status = Number(this.rest.slice(0, end));
-    this.rest = this.rest.slice(end + 1);
+    for (let end = this.rest.indexOf('\n'); end >= 0; end = this.rest.indexOf('\n')) {
+      const line = this.rest.slice(0, end);
+      this.rest = this.rest.slice(end + 1);
+      if (line === STARTED) this.started();
+      else this.ended(Number(line));
+    }
+  }
+
+  private started(): void {
+    this.hasStarted = true;
+    if (this.signalled) this.killGroup(this.signalled);
+  }
+
+  private ended(status: number): void {
+    this.hasStarted = false;
     const resolve = this.resolve;
     this.resolve = undefined;
     if (this.signalled) this.retire();
@@ -156,9 +173,10 @@ function scriptFor({ argv, cwd, env, stdout, stderr }: ProgramRequest): string {
   const steps = [
     ...(cwd === undefined ? [] : [`cd ${quoteWord(cwd)}`]),
     ...(exported.length > 0 ? [`export ${exported.join(' ')}`] : []),
-    `exec ${program}`,
+    `echo ${STARTED} >&3`,
+    `exec ${program} 3>&-`,
   ];
-  return `( ${steps.join('; ')} ) </dev/null >${out} ${err}`;
+  return `( ${steps.join(' && ')} ) 3>&1 </dev/null >${out} ${err}`;
 }
 
 /** Within single quotes a shell interprets nothing but the quote itself. */
