@@ -19,7 +19,7 @@ import { shownEndpoint } from '../util/shown-endpoint';
 import { UserError } from '../util/user-error';
 import type { Command, CommandIo } from './command';
 import { dryRun } from './dry-run';
-import { exitCodeOf, type RunBuildResult, runBuild, Session, workerCount } from './run-build';
+import { exitCodeOf, leaveBehind, type RunBuildResult, runBuild, Session, workerCount } from './run-build';
 import { ORDER_FLAG, PREVIEW_FLAGS, TELEMETRY_FLAGS } from './shared-flags';
 import { SIMULATION_FLAGS, simulationFrom } from './simulation-flags';
 
@@ -244,18 +244,18 @@ class BuildCommand {
   private report(session: Session, graph: Graph, { outcome, view, jobs, signal }: RunBuildResult): number {
     const { flags, io } = this;
     const say = (line: string) => io.stderr.write(`${line}\n`);
+    const { directory } = session;
     if (!flags.bool('json') && !flags.bool('quiet')) {
       for (const line of textSummary(view, this.color())) say(line);
-      const { directory } = session;
       if (directory && session.tracing)
         say(`Trace: ${directory.perfetto} (open it at https://ui.perfetto.dev), and all of the run: ${directory.path}`);
       else if (directory) say(`Results: ${directory.path}`);
       const { otlp } = session.options.settings;
       if (otlp) say(`Trace ${session.tracing?.traceId} sent to ${shownEndpoint(otlp.endpoint)}`);
     }
+    if (directory) leaveBehind(() => writeGraph(outcome.graph, directory.graph, 'json'), session);
     const asked = (flag: string) => flags.optionalString(flag);
     const writes: [string | undefined, (file: string) => void][] = [
-      [session.directory?.graph, (file) => writeGraph(outcome.graph, file, 'json')],
       [asked('output'), (file) => writeGraph(outcome.graph, file, formatOf(file))],
       [asked('output-build-state-csv-file'), (file) => writeFileAtomically(file, stateCsv(graph, jobs, view))],
       [asked('results-csv'), (file) => writeFileAtomically(file, resultsCsv(view))],

@@ -149,8 +149,8 @@ export async function runBuild(options: RunBuildOptions): Promise<RunBuildResult
   const signals = heedSignals((signal) => scheduler.cancel(`received ${signal}`));
   try {
     const outcome = await scheduler.run();
-    attempt(() => writeReports(directory, view, session.options.settings.enabled), session);
-    attempt(() => history?.save(), session);
+    leaveBehind(() => writeReports(directory, view, session.options.settings.enabled), session);
+    leaveBehind(() => history?.save(), session);
     return { outcome, view, jobs: scheduler.jobs, signal: signals.received };
   } finally {
     signals.stop();
@@ -175,7 +175,7 @@ function costsOf(graph: Graph, durations: Durations | undefined): RunOptions['co
 }
 
 /** What a run leaves for later must not change what came of it: where it cannot be written, that is said. */
-function attempt(write: () => void, session: Session): void {
+export function leaveBehind(write: () => void, session: Session): void {
   try {
     write();
   } catch (error) {

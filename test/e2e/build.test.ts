@@ -809,6 +809,10 @@ describe('signals', () => {
     waiting('echo $$ > pid; echo > up; exec sleep 600');
     const command = startBuild();
     await eventually(() => here('up'), 'the command runs');
+    await eventually(
+      () => read('.spanwright/runs/latest/events.ndjson').includes('job-started'),
+      'that is in the journal',
+    );
     command.kill('SIGKILL');
     await command.end;
     await eventually(() => !isAlive(pidIn('pid')), 'the command is gone');

@@ -426,7 +426,7 @@ describe('what switches telemetry on', () => {
       [[], { OTEL_SDK_DISABLED: 'true', OTEL_EXPORTER_OTLP_ENDPOINT: collector.grpcEndpoint }],
     ] as const) {
       expect((await build(GOOD.slice(0, 1), args, env)).code).toBe(0);
-      expect(readdirSync(latest().path).sort()).toEqual(['logs', 'results.csv', 'results.json']);
+      expect(readdirSync(latest().path).sort()).toEqual(['graph.json', 'logs', 'results.csv', 'results.json']);
     }
     expect(collector.requests).toBe(0);
   });
