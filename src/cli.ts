@@ -36,15 +36,15 @@ function graphCommand(name: string): Command {
   return command;
 }
 
-function usage(): string {
-  const width = Math.max(...COMMANDS.map(({ name }) => name.length));
+function usage(commands = COMMANDS): string {
+  const width = Math.max(...commands.map(({ name }) => name.length));
   return [
     'usage: spanwright <command> [<arguments>]',
     '',
     'The build scheduler whose every decision is a span.',
     '',
     'Commands:',
-    ...COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
+    ...commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
     '',
     '`spanwright <command> --help` tells all about one. `scheduler --help` tells about the drop-in for the Azure Linux toolkit.',
     '',
@@ -62,9 +62,15 @@ function main(argv: readonly string[]): Promise<void> | undefined {
     process.exitCode = first === undefined ? 1 : 0;
     return;
   }
+  const group = COMMANDS.filter(({ name }) => name.startsWith(`${first} `));
+  if (group.length > 0 && (second === undefined || second === '--help' || second === '-h')) {
+    (second === undefined ? process.stderr : process.stdout).write(usage(group));
+    process.exitCode = second === undefined ? 1 : 0;
+    return;
+  }
   const entry = COMMANDS.find(({ name }) => name === first || name === `${first} ${second}`);
   if (!entry) {
-    const named = COMMANDS.some(({ name }) => name.startsWith(`${first} `)) ? argv.slice(0, 2).join(' ') : first;
+    const named = group.length > 0 ? `${first} ${second}` : first;
     process.stderr.write(`spanwright: error: unknown command '${named}', try --help\n`);
     process.exitCode = 1;
     return;

@@ -88,9 +88,12 @@ test('an import names the file that has the thing, not a folder or an index', ()
   expect(indexes).toEqual(['index.ts']);
 });
 
-test('only config/ reads the environment, and the search for a program, which goes by PATH', () => {
+test('only config/ reads the environment, and the runners, who hand it on', () => {
   const readers = sourceFiles()
     .filter((path) => /process\.env\b/.test(readFileSync(path, 'utf8')))
     .map((path) => relative(SRC, path));
-  expect(readers.filter((file) => !file.startsWith('config/'))).toEqual(['scheduler/runner/run-program.ts']);
+  expect(readers.filter((file) => !file.startsWith('config/'))).toEqual([
+    'scheduler/runner/run-program.ts',
+    'scheduler/runner/runner.ts',
+  ]);
 });

@@ -180,6 +180,12 @@ class BuildCommand {
         `${flags.positional[0]}: no node has a command to run; use --build-agent test-agent to simulate a build, or \`scheduler\` for a package graph`,
       );
     }
+    const output = flags.optionalString('output');
+    if (hasCommands && output !== undefined && formatOf(output) === 'toolkit-dot') {
+      throw new UserError(
+        `--output ${output}: the graph has commands, which the toolkit's DOT cannot hold; name a .json file`,
+      );
+    }
     const simulation = simulated ? simulationFrom(flags) : undefined;
     const clock = simulation?.clock ?? new SystemClock();
     const display = this.display(() => clock.now());
@@ -209,6 +215,7 @@ class BuildCommand {
           'scheduler.check_attempts': flags.number('check-attempts'),
           'scheduler.stop_on_failure': flags.bool('stop-on-failure'),
         },
+        exitCodeOf,
         onEvent: (event, view) => display.onEvent(event, view),
       });
     } finally {

@@ -1,8 +1,9 @@
-import { RunView } from '../report/run-view';
+import { jobName, RunView } from '../report/run-view';
 import { SimulatedAgent } from '../scheduler/agents/simulated';
 import type { BuildEvent } from '../scheduler/events';
 import type { RunOptions } from '../scheduler/scheduler';
 import { VirtualClock } from '../util/clock';
+import { printable } from '../util/words';
 import { makeScheduler } from './make-scheduler';
 
 /**
@@ -20,16 +21,12 @@ export async function dryRun(
     view.apply(event);
     if (event.type === 'job-started') {
       const job = view.jobs.get(event.job);
-      if (job) lines.push(`would ${job.kind === 'test' ? 'test' : 'build'}  ${job.label}: ${job.reason}`);
+      if (job) lines.push(`would ${job.kind === 'test' ? 'test' : 'build'}  ${printable(job.label)}: ${job.reason}`);
     } else if (event.type === 'job-skipped') {
-      lines.push(
-        `would ${event.how === 'ignored' ? 'ignore' : 'reuse'} ${event.label}${event.kind === 'test' ? ' (test)' : ''}: ${event.reason}`,
-      );
+      lines.push(`would ${event.how === 'ignored' ? 'ignore' : 'reuse'} ${jobName(event)}: ${event.reason}`);
     } else if (event.type === 'job-blocked') {
       const by = event.cause.kind === 'stopped' ? 'the end of the run' : event.cause.label;
-      lines.push(
-        `blocked     ${event.label}${event.kind === 'test' ? ' (test)' : ''}: by ${by}, which nobody provides`,
-      );
+      lines.push(`blocked     ${jobName(event)}: by ${by}, which nobody provides`);
     }
   };
   const scheduler = makeScheduler({

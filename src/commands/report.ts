@@ -7,7 +7,7 @@ import { resultsCsv, resultsJson } from '../report/results';
 import { RunView } from '../report/run-view';
 import { textSummary } from '../report/text-summary';
 import type { BuildEvent } from '../scheduler/events';
-import { listRuns } from '../scheduler/run-directory';
+import { latestRun, listRuns } from '../scheduler/run-directory';
 import { describeSystemError, UserError } from '../util/user-error';
 import type { Command } from './command';
 
@@ -69,7 +69,9 @@ export const REPORT_COMMAND: Command = {
 function journalPath(runsDir: string, named: string | undefined): string {
   if (named === undefined) {
     // A run that failed on its graph has a trace but no journal.
-    const latest = listRuns(runsDir).findLast((run) => existsSync(join(runsDir, run, 'events.ndjson')));
+    const latest = [...listRuns(runsDir), latestRun(runsDir)].findLast((run) =>
+      existsSync(join(runsDir, run, 'events.ndjson')),
+    );
     if (latest === undefined) throw new UserError(`there are no runs in ${runsDir}; see --runs-dir`);
     return join(runsDir, latest, 'events.ndjson');
   }
@@ -100,7 +102,11 @@ function readJournal(path: string): RunView {
       if (i === lines.length - 1) return;
       throw new UserError('this line of the journal is damaged', { file: path, line: i + 1 });
     }
-    view.apply(event);
+    try {
+      view.apply(event);
+    } catch {
+      throw new UserError('this line of the journal does not follow from those before it', { file: path, line: i + 1 });
+    }
   });
   if (!view.run)
     throw new UserError(

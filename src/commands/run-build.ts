@@ -77,9 +77,14 @@ export class Session {
     );
   }
 
-  /** Ends the trace and sends what is left. A second call waits for the same end. */
-  close(endedAt = new SystemClock().now()): Promise<void> {
+  /** Ends the trace, at a moment of the run's own clock. */
+  end(endedAt: number): void {
     this.tracing?.end(endedAt);
+  }
+
+  /** Sends what is left of the trace, and ends it if it has not ended. A second call waits for the same end. */
+  close(): Promise<void> {
+    this.end(new SystemClock().now());
     this.closed ??= this.telemetry?.shutdown() ?? Promise.resolve();
     return this.closed;
   }
@@ -99,6 +104,8 @@ export interface RunBuildOptions
   /** How long jobs take, where the caller knows. Default: what earlier runs in the same folder took. */
   readonly durations?: Durations;
   readonly buildGraphAttributes?: Readonly<Record<string, string | number | boolean>>;
+  /** What a second signal ends the process with. */
+  readonly exitCodeOf: (signal: 'SIGINT' | 'SIGTERM') => number;
   /** Told of each event after the view has seen it. */
   readonly onEvent: (event: BuildEvent, view: RunView) => void;
 }
@@ -115,6 +122,7 @@ export interface RunBuildResult {
  * Runs a graph as a command does: with a journal and a trace in the run's folder, with signals heeded.
  *
  * The first SIGINT or SIGTERM starts nothing more, ends what runs, and lets the run finish its reports; the second ends at once.
+ * Signals stay heeded until the process ends, so that one which comes while the reports are written does not cut them off.
  */
 export async function runBuild(options: RunBuildOptions): Promise<RunBuildResult> {
   const { session, graph, onEvent } = options;
@@ -146,16 +154,15 @@ export async function runBuild(options: RunBuildOptions): Promise<RunBuildResult
     resources: capacitiesFor(graph, options.workers),
     env: tracing?.environment,
   });
-  const signals = heedSignals((signal) => scheduler.cancel(`received ${signal}`));
+  const signals = heedSignals((signal) => scheduler.cancel(`received ${signal}`), options.exitCodeOf);
   try {
     const outcome = await scheduler.run();
     leaveBehind(() => writeReports(directory, view, session.options.settings.enabled), session);
     leaveBehind(() => history?.save(), session);
     return { outcome, view, jobs: scheduler.jobs, signal: signals.received };
   } finally {
-    signals.stop();
     journal?.close();
-    await session.close(clock.now());
+    session.end(clock.now());
   }
 }
 
@@ -191,18 +198,18 @@ function writeReports(directory: RunDirectory | undefined, view: RunView, withTr
   if (withTrace) writeFileAtomically(directory.perfetto, perfettoTrace(view));
 }
 
-function heedSignals(onFirst: (signal: 'SIGINT' | 'SIGTERM') => void) {
-  const state = { received: undefined as 'SIGINT' | 'SIGTERM' | undefined, stop: () => {} };
+function heedSignals(
+  onFirst: (signal: 'SIGINT' | 'SIGTERM') => void,
+  exitCode: (signal: 'SIGINT' | 'SIGTERM') => number,
+) {
+  const state = { received: undefined as 'SIGINT' | 'SIGTERM' | undefined };
   const heed = (signal: 'SIGINT' | 'SIGTERM') => {
     // The runners' stdin closes with us, and they kill what they have started.
-    if (state.received) process.exit(exitCodeOf(state.received));
+    if (state.received) process.exit(exitCode(state.received));
     state.received = signal;
     onFirst(signal);
   };
   process.on('SIGINT', heed).on('SIGTERM', heed);
-  state.stop = () => {
-    process.off('SIGINT', heed).off('SIGTERM', heed);
-  };
   return state;
 }
 

@@ -2,6 +2,11 @@ import { type CommandSpec, helpText, parseFlags } from '../config/flags';
 import { UserError } from '../util/user-error';
 import type { Command } from './command';
 
+/** A reader that goes away (`| head`) must not stop what we do. */
+function heedReader(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+}
+
 /**
  * Reads a command's flags, runs it, and sets the exit code. What the user can mend is one line on stderr; a bug keeps its stack.
  *
@@ -13,6 +18,7 @@ export async function runCommand(
   argv: readonly string[],
   load: () => Command,
 ): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', heedReader);
   try {
     const flags = parseFlags(argv, spec);
     if ('asked' in flags) {

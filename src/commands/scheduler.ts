@@ -220,6 +220,7 @@ class SchedulerCommand {
       holdCachedImplicit: !simulated,
       rebuild: this.rebuildRule(goal),
       buildGraphAttributes: this.buildGraphAttributes(goal),
+      exitCodeOf: () => 1,
       onEvent: (event, view) => logToolkitEvent(log, view, event, flags.bool('explain')),
     });
   }

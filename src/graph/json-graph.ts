@@ -108,6 +108,10 @@ class JsonGraphReader {
 
   private command(node: JsonNode, key: string): CommandSpec {
     const { command, shell, cwd, env, inputs, outputs, attempts } = node;
+    const words = [...(command ?? []), shell ?? '', cwd ?? '', ...Object.entries(env ?? {}).flat()];
+    if (words.some((word) => word.includes('\0'))) {
+      this.fail(`node ${JSON.stringify(key)}: the command holds a zero byte, which no program can be given`, key);
+    }
     const timeoutMs = node.timeout === undefined ? undefined : parseDuration(node.timeout);
     if (node.timeout !== undefined && !timeoutMs)
       this.fail(`node ${JSON.stringify(key)}: the timeout ${node.timeout} is none`, key);

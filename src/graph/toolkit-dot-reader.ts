@@ -157,7 +157,7 @@ class DotParser {
   private resolveEarlyEdges(): void {
     const resolve = ({ name, at }: NameAt): NodeId => {
       const node = this.nodes.get(name);
-      if (node === undefined) this.fail(`an edge names the node ${shown(name)}, which is not defined`, at);
+      if (node === undefined) this.refuse(`an edge names the node ${shown(name)}, which is not defined`, at);
       return node;
     };
     for (const [from, to] of this.earlyEdges) this.builder.addDependency(resolve(from), resolve(to));

@@ -1,6 +1,7 @@
 import type { JobKind } from '../scheduler/agent';
 import type { BuildEvent, JobBlocked, JobFacts, RunFinished, RunStarted } from '../scheduler/events';
 import type { Failure } from '../scheduler/failure';
+import { printable } from '../util/words';
 
 /** One attempt at a job. */
 export interface AttemptView {
@@ -201,9 +202,9 @@ export class RunView {
   }
 }
 
-/** What people call a job: a package's tests share its name, so they say what they are. */
+/** What people call a job, fit for a terminal. A package's tests share its name, so they say what they are. */
 export function jobName({ kind, label }: Pick<JobView, 'kind' | 'label'>): string {
-  return kind === 'test' && !/test/i.test(label) ? `${label} (test)` : label;
+  return printable(kind === 'test' && !/test/i.test(label) ? `${label} (test)` : label);
 }
 
 /** By UTF-16 code unit, which is the same everywhere. */

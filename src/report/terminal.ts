@@ -143,10 +143,10 @@ function eventLines(event: BuildEvent, view: RunView, colors: Paint, explain: bo
         `Building ${count(event.builds, 'build')} and ${count(event.tests, 'test')} of ${count(event.nodes, 'node')} with ${count(event.workers, 'worker')} (${event.agent}), run ${event.runId}`,
       ];
     case 'job-queued':
-      return explain ? [colors.dim(`  ${event.label}: to be built, as ${event.reason}`)] : [];
+      return explain ? [colors.dim(`  ${jobName(event)}: to be built, as ${event.reason}`)] : [];
     case 'job-skipped':
       return [
-        `${progress(view)} ${colors.cyan(event.how)} ${event.label}${explain ? colors.dim(` as ${event.reason}`) : ''}`,
+        `${progress(view)} ${colors.cyan(event.how)} ${jobName(event)}${explain ? colors.dim(` as ${event.reason}`) : ''}`,
       ];
     case 'attempt-failed': {
       if (event.retryInMs === undefined || !job) return [];

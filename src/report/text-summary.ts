@@ -1,5 +1,6 @@
 import { describeFailure } from '../scheduler/failure';
 import { formatDuration } from '../util/duration';
+import { printable } from '../util/words';
 import { analysisLines } from './analysis-text';
 import { paint } from './paint';
 import { type JobView, jobName, type RunView } from './run-view';
@@ -47,7 +48,7 @@ export function textSummary(view: RunView, color: boolean): string[] {
     lines.push(`  ${colors.yellow('flaky')}   ${jobName(job)} succeeded at attempt ${job.attempts.length}`);
   for (const { label, neededBy } of view.end?.unresolved ?? []) {
     lines.push(
-      `  ${colors.yellow('missing')} ${label}, which nobody provides; needed by ${neededBy.slice(0, 3).join(', ')}${neededBy.length > 3 ? ` and ${neededBy.length - 3} more` : ''}`,
+      `  ${colors.yellow('missing')} ${printable(label)}, which nobody provides; needed by ${neededBy.slice(0, 3).map(printable).join(', ')}${neededBy.length > 3 ? ` and ${neededBy.length - 3} more` : ''}`,
     );
   }
   return [...lines, ...analysisLines(view)];
@@ -55,5 +56,7 @@ export function textSummary(view: RunView, color: boolean): string[] {
 
 function rootOf(job: JobView): string {
   if (!job.cause || job.cause.kind === 'stopped') return 'the end of the run';
-  return job.cause.kind === 'job' ? `${job.cause.label}, which failed` : `${job.cause.label}, which nobody provides`;
+  return job.cause.kind === 'job'
+    ? `${printable(job.cause.label)}, which failed`
+    : `${printable(job.cause.label)}, which nobody provides`;
 }

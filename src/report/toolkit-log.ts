@@ -2,7 +2,6 @@ import { basename } from 'node:path';
 import type { BuildEvent } from '../scheduler/events';
 import { describeFailure, failureTail } from '../scheduler/failure';
 import type { LogLevel, ToolkitLogger } from '../util/toolkit-logger';
-import { printable } from '../util/words';
 import type { RunView } from './run-view';
 
 /** Tells a run in the toolkit's own lines. Reads the view, which has seen the event already. */
@@ -36,7 +35,7 @@ export function logToolkitEvent(log: ToolkitLogger, view: RunView, event: BuildE
         const failure = event.failure;
         const tail = failure ? failureTail(failure) : [];
         if (tail.length > 0) log.warn(`Last ${tail.length} lines of its output:`);
-        for (const line of tail) log.warn(printable(line));
+        for (const line of tail) log.warn(line);
         log.error(
           `Failed to build ${job?.label}, error: ${failure ? describeFailure(failure) : 'unknown'}, for details see: ${event.logPath ?? 'no log'}`,
         );

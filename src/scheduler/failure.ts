@@ -20,6 +20,8 @@ export type Failure =
   | { readonly reason: 'input-missing'; readonly path: string }
   /** The command succeeded, but a file that it should have written is not there. */
   | { readonly reason: 'output-missing'; readonly path: string }
+  /** A package's tests ran, but what came of them cannot be known. */
+  | { readonly reason: 'check-unknown'; readonly message: string }
   /** A package's tests ran and failed. */
   | { readonly reason: 'check-failed'; readonly message: string }
   /** The run was cancelled while this was running. */
@@ -54,11 +56,12 @@ export function describeFailure(failure: Failure): string {
     case 'output-missing':
       return `the command succeeded but did not write its output ${failure.path}`;
     case 'check-failed':
+    case 'check-unknown':
       return failure.message;
     case 'cancelled':
       return 'cancelled';
     case 'runner-lost':
-      return 'the runner process that started it died';
+      return 'killed together with the runner process that started it';
     case 'simulated':
       return 'simulated failure';
     case 'agent-error':

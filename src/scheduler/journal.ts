@@ -30,7 +30,8 @@ export class Journal {
   readonly listener: BuildListener = (event: BuildEvent) => {
     if (this.failed || this.closed) return;
     this.gathered += `${JSON.stringify(event)}\n`;
-    if (this.gathered.length > FLUSH_BYTES) this.flush();
+    // The first line at once: without it the rest cannot be read.
+    if (event.type === 'run-started' || this.gathered.length > FLUSH_BYTES) this.flush();
     else if (!this.scheduled) {
       this.scheduled = true;
       setImmediate(() => {

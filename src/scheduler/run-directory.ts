@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeSystemError, UserError } from '../util/user-error';
 
@@ -71,5 +71,14 @@ export function listRuns(runsDir: string): string[] {
       .sort();
   } catch {
     return [];
+  }
+}
+
+/** Name of the newest run; '' where no link says so. Names alone tell runs apart by the second only. */
+export function latestRun(runsDir: string): string {
+  try {
+    return readlinkSync(join(runsDir, 'latest'));
+  } catch {
+    return '';
   }
 }

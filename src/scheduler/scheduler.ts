@@ -3,6 +3,7 @@ import { NODE_TYPE_NAMES, type NodeId, NodeState, NodeType } from '../graph/node
 import { type Clock, SystemClock } from '../util/clock';
 import type { BuildAgent, BuildResult, JobKind } from './agent';
 import type { BuildEvent, BuildListener, JobFacts, RunFinished } from './events';
+import type { Failure } from './failure';
 import { directDependencies } from './job-dependencies';
 import type { JobTable } from './job-table';
 import { type JobId, Plan } from './plan';
@@ -28,7 +29,10 @@ export interface RunOptions {
   readonly listeners?: readonly BuildListener[];
   /** Start nothing more after the first failure. Default: false, go on with all that does not need it. */
   readonly stopOnFailure?: boolean;
-  /** Whether failed tests count as failures: of the run, and of what needs them. Default: true. */
+  /**
+   * Whether a failed check of a package counts as a failure, of the run and of what needs it. Tests that could not be run always
+   * do. Default: true.
+   */
   readonly failOnTestFailure?: boolean;
   /** Expected cost of a job, in milliseconds or any other unit. Default: 1. */
   readonly cost?: (job: JobId, jobs: JobTable, graph: Graph) => number;
@@ -228,7 +232,7 @@ export class Scheduler {
       files: result.ok ? result.builtFiles : [],
     });
     this.rule.jobDone(job);
-    if (result.ok || this.isHarmless(job)) {
+    if (result.ok || this.isHarmless(result.failure)) {
       // The toolkit calls a package's tests done whatever came of them.
       this.setStates(job, result.ok ? NodeState.UpToDate : NodeState.BuildError);
       this.plan.finish(job);
@@ -245,8 +249,9 @@ export class Scheduler {
     this.advance();
   }
 
-  private isHarmless(job: JobId): boolean {
-    return this.plan.jobs.isTest(job) && this.options.failOnTestFailure === false && !this.cancelled;
+  /** Tests that ran and failed; not tests that could not be run. */
+  private isHarmless(failure: Failure): boolean {
+    return failure.reason === 'check-failed' && this.options.failOnTestFailure === false;
   }
 
   private isStuck(): boolean {

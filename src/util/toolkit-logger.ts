@@ -1,5 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { describeSystemError, UserError } from './user-error';
+import { printable } from './words';
 
 export type LogLevel = 'panic' | 'fatal' | 'error' | 'warning' | 'info' | 'debug' | 'trace';
 
@@ -65,7 +66,8 @@ export class ToolkitLogger {
 
   log(level: LogLevel, message: string): void {
     const rank = LOG_LEVELS.indexOf(level);
-    if (rank <= this.levels.stderr) this.write(this.line(level, message));
+    const shown = message.split('\n').map(printable).join('\n');
+    if (rank <= this.levels.stderr) this.write(this.line(level, shown));
     if (this.fd !== undefined && rank <= this.levels.file) {
       try {
         writeSync(this.fd, `time="${new Date().toISOString()}" level=${level} msg=${JSON.stringify(message)}\n`);

@@ -7,8 +7,8 @@ export function count(number: number, noun: string): string {
 export function printable(text: string): string {
   return text
     .replaceAll(CONTROL_SEQUENCE, '')
-    .replaceAll('\t', '    ')
-    .replaceAll(/[\p{Cc}\uFFFD]/gu, '?');
+
+    .replaceAll(/(?!\t)[\p{Cc}\uFFFD]/gu, '?');
 }
 
 const ESCAPE = '\u001b';

@@ -400,7 +400,10 @@ describe('a command that fails', () => {
   test('with all of its process group is told as killed, not as a fault of ours', async () => {
     graphOf({ id: 'a', shell: 'kill -9 0' }, { id: 'b', shell: 'true' });
     await build(['--workers', '1']);
-    expect(job('a')).toMatchObject({ status: 'failed', error: 'killed by SIGKILL' });
+    expect(job('a')).toMatchObject({
+      status: 'failed',
+      error: 'killed together with the runner process that started it',
+    });
     expect(job('b')).toMatchObject({ status: 'succeeded' });
   });
 

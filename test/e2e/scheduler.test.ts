@@ -612,7 +612,6 @@ describe('the worker program', () => {
       'Tested: ',
     ],
     ['passes where tests were left out', 'echo nothing > "$log"', 'Tested: '],
-    ['fails where there is no log', 'rm -f "$log"', 'Failed test: '],
   ])('a test %s', async (_, script, line) => {
     const run = packages({ a: { test: true } }, script);
     const { code, stderr } = await run.run();
@@ -621,6 +620,12 @@ describe('the worker program', () => {
     expect(listed(stderr, 'Passed SRPMs tests:')).toEqual(passed ? [`--> ${srpm('a')}`] : []);
     expect(stateRows(run.csv()).find(({ isTest }) => isTest)?.state).toBe(passed ? 'Built' : 'Failed');
     expect(code).toBe(0);
+  });
+
+  test('a test whose log is not there is an error, not a test that passed or failed', async () => {
+    const { code, stderr } = await packages({ a: { test: true } }, 'rm -f "$log"').run();
+    expect(stderr).toMatch(/Failed to build a-1\.0-1\.src\.rpm, error: failed to open log file \(.*\) while checking/);
+    expect(code).toBe(1);
   });
 
   test('that fails while it tests is told as a failed test', async () => {

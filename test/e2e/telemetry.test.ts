@@ -308,8 +308,6 @@ describe('the spans of a build', () => {
     expect(names('broken')).toEqual(['build.request.started', 'build.error']);
   });
 
-  test.todo('scheduler.license_check, license.has_warnings and license.has_errors tell of the licence check');
-
   test('are one for each attempt, and what follows is linked to the last', async () => {
     await build(GOOD);
     const spans = latest().spans();

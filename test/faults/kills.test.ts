@@ -92,7 +92,7 @@ describe('kill -9 of the processes that start builds', () => {
     for (const pid of runners) process.kill(pid, 'SIGKILL');
     const { code, stderr } = await command.end;
     expect(code).toBe(1);
-    expect(stderr).toContain('failed  lost: the runner process that started it died');
+    expect(stderr).toContain('failed  lost: killed together with the runner process that started it');
     expect(stderr).toContain('flaky   again succeeded at attempt 2');
     expect(stderr).toContain('2 succeeded, 1 failed of 3');
     expect(await leftAfter(groups, SOON_MS)).toEqual([]);

@@ -22,9 +22,10 @@ const ALL: { readonly [R in FailureReason]: readonly [Extract<Failure, { reason:
     'the command succeeded but did not write its output a.o',
     true,
   ],
+  'check-unknown': [{ reason: 'check-unknown', message: 'no log' }, 'no log', true],
   'check-failed': [{ reason: 'check-failed', message: 'package test failed' }, 'package test failed', true],
   cancelled: [{ reason: 'cancelled' }, 'cancelled', false],
-  'runner-lost': [{ reason: 'runner-lost' }, 'the runner process that started it died', true],
+  'runner-lost': [{ reason: 'runner-lost' }, 'killed together with the runner process that started it', true],
   simulated: [{ reason: 'simulated' }, 'simulated failure', true],
   'agent-error': [{ reason: 'agent-error', message: 'Internal error: x' }, 'Internal error: x', false],
 };

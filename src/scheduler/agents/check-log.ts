@@ -1,7 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { describeSystemError } from '../../util/user-error';
+import type { Failure } from '../failure';
 
-export type CheckResult = { readonly passed: true } | { readonly passed: false; readonly message: string };
+export type CheckResult = 'passed' | Extract<Failure, { reason: 'check-failed' | 'check-unknown' }>;
 
 const MARKER = 'CHECK DONE';
 const PASSED = 'EXIT STATUS 0';
@@ -30,15 +31,16 @@ export async function readCheckResult(logPath: string): Promise<CheckResult> {
     }
   } catch (error) {
     return {
-      passed: false,
+      reason: 'check-unknown',
       message: `failed to open log file (${logPath}) while checking package test results: ${describeSystemError(error)}`,
     };
   }
-  return kept.includes(MARKER) ? verdict(kept) : { passed: true };
+  return kept.includes(MARKER) ? verdict(kept) : 'passed';
 }
 
 function verdict(line: string): CheckResult {
-  if (line.includes(PASSED)) return { passed: true };
+  if (line.includes(PASSED)) return 'passed';
   const status = /EXIT STATUS (\S+)/.exec(line)?.[1];
-  return { passed: false, message: `package test failed${status ? `: %check ended with exit status ${status}` : ''}` };
+  const message = `package test failed${status ? `: %check ended with exit status ${status}` : ''}`;
+  return { reason: 'check-failed', message };
 }

@@ -95,7 +95,7 @@ export class ChrootAgent implements BuildAgent {
     if (failure) return { ok: false, failure, logPath };
     if (kind === 'test') {
       const check = await readCheckResult(logPath);
-      if (!check.passed) return { ok: false, failure: { reason: 'check-failed', message: check.message }, logPath };
+      if (check !== 'passed') return { ok: false, failure: check, logPath };
     }
     return { ok: true, builtFiles: builtFiles === '' ? [] : builtFiles.split(','), logPath };
   }

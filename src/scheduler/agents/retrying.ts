@@ -60,11 +60,11 @@ export class RetryingAgent implements BuildAgent {
         retryInMs: retry ? retryInMs : undefined,
       });
       if (!retry) return result;
-      const wait = deadline === undefined ? retryInMs : Math.min(retryInMs, deadline - clock.now());
-      await clock.sleep(wait, context.signal);
+      const left = deadline === undefined ? Number.POSITIVE_INFINITY : deadline - clock.now();
+      await clock.sleep(Math.min(retryInMs, left), context.signal);
       if (context.signal.aborted) return { ...result, failure: { reason: 'cancelled' } };
-      if (deadline !== undefined && clock.now() >= deadline)
-        return { ...result, failure: timeoutFailure(timeoutMs, attempt, result.failure) };
+      // A timer may be early by a fraction of a millisecond: no attempt is to be made of that.
+      if (retryInMs >= left) return { ...result, failure: timeoutFailure(timeoutMs, attempt, result.failure) };
     }
   }
 

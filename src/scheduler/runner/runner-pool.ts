@@ -22,6 +22,9 @@ for group in $groups; do kill -9 "-$group"; done
 rm -rf -- "$1"
 `;
 
+/** More are made when they are wanted. */
+const MOST_WARM = 64;
+
 /**
  * Runners, as many as there are programs at a time. Runners that are idle are used again.
  */
@@ -34,7 +37,7 @@ export class RunnerPool {
 
   /** Makes runners ahead, best while this process is still small: starting one takes the longer the larger we are. */
   warmUp(count: number): void {
-    while (this.idle.length < count) this.idle.push(this.make());
+    while (this.idle.length < Math.min(count, MOST_WARM)) this.idle.push(this.make());
   }
 
   start(request: ProgramRequest): RunningProgram {
@@ -50,12 +53,21 @@ export class RunnerPool {
     this.idle.length = 0;
     this.watchdog?.stdin?.end();
     this.watchdog = undefined;
-    if (this.scriptDir) rmSync(this.scriptDir, { recursive: true, force: true });
-    this.scriptDir = undefined;
+    this.removeScripts();
   }
 
+  /** Also where a second signal ends us at once: what is in memory stays there else. */
+  private readonly removeScripts = (): void => {
+    process.off('exit', this.removeScripts);
+    if (this.scriptDir) rmSync(this.scriptDir, { recursive: true, force: true });
+    this.scriptDir = undefined;
+  };
+
   private make(): Runner {
-    this.scriptDir ??= makeScriptDir();
+    if (!this.scriptDir) {
+      this.scriptDir = makeScriptDir();
+      process.once('exit', this.removeScripts);
+    }
     this.watchdog ??= startWatchdog(this.scriptDir);
     const { watchdog } = this;
     const runner = new Runner(

@@ -159,10 +159,15 @@ export class Runner {
   }
 }
 
+/** Variables of our own environment that some shells (dash) do not hand on, as no shell could name them. */
+const UNKNOWN_TO_SHELLS = Object.fromEntries(
+  Object.entries(process.env).flatMap(([name, value]) => (isShellName(name) ? [] : [[name, value ?? '']])),
+) as Readonly<Record<string, string>>;
+
 /** A piece of shell that starts the program. Every word is quoted: the shell interprets none of it. */
 function scriptFor({ argv, cwd, env, stdout, stderr }: ProgramRequest): string {
   const words = argv.map(quoteWord).join(' ');
-  const variables = Object.entries(env ?? {});
+  const variables = Object.entries({ ...UNKNOWN_TO_SHELLS, ...env });
   const exported = variables
     .filter(([name]) => isShellName(name))
     .map(([name, value]) => `${name}=${quoteWord(value)}`);
