@@ -2,6 +2,7 @@ module.exports = {
   testEnvironment: 'node',
   testEnvironmentOptions: { globalsCleanup: 'on' },
   roots: ['<rootDir>/test'],
+  reporters: ['default', '<rootDir>/test/support/skip-reporter.cjs'],
   testMatch: ['**/*.test.ts'],
   transform: {
     '^.+\\.ts$': [

@@ -198,15 +198,16 @@ describe.each(Object.keys(COMMANDS))('%s', (name) => {
     }
   });
 
-  const isRoot = process.getuid?.() === 0;
-  (isRoot ? test.skip : test)(
-    'refuses a file that may not be read (skipped for root, whom no mode stops)',
-    async () => {
+  test('refuses a file that may not be read', async () => {
+    // No mode stops root; but nobody can read what has no memory at its beginning.
+    const isRoot = process.getuid?.() === 0;
+    const file = isRoot ? '/proc/self/mem' : 'secret';
+    if (!isRoot) {
       writeFileSync(join(dir, 'secret'), sample());
       chmodSync(join(dir, 'secret'), 0);
-      expectRefusal(name, await run('secret'), /secret: cannot read the graph: permission denied/);
-    },
-  );
+    }
+    expectRefusal(name, await run(file), /cannot read the graph: (permission denied|EIO)/);
+  });
 
   test('reads over ten megabytes in an attribute that only people read', async () => {
     writeFileSync(join(dir, 'large.dot'), sample().replace('SRPM="A.src.rpm"', `SRPM="${'x'.repeat(10_000_000)}"`));
