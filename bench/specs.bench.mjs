@@ -59,7 +59,9 @@ withTempDir((dir) => {
     mkdirSync(cwd, { recursive: true });
     const args = [schedulerCommand, ...toolkitArguments(cwd, graph, extra)];
     const result = measure(process.execPath, args, { cwd });
-    if (result.status !== 0) throw new Error(`${name}: exit ${result.status}: ${result.stderr.slice(-500)}`);
+    // The full graph has names that nobody provides.
+    if (result.status !== (graph === full ? 1 : 0))
+      throw new Error(`${name}: exit ${result.status}: ${result.stderr.slice(-500)}`);
     return result;
   };
   const chroot = ['--build-agent=chroot-agent', `--build-agent-program=${worker}`];

@@ -1,5 +1,12 @@
 import { hostname } from 'node:os';
-import { type Context, context, propagation, ROOT_CONTEXT, type Tracer } from '@opentelemetry/api';
+import {
+  type Context,
+  context,
+  propagation,
+  ROOT_CONTEXT,
+  type TextMapPropagator,
+  type Tracer,
+} from '@opentelemetry/api';
 import {
   CompositePropagator,
   setGlobalErrorHandler,
@@ -103,20 +110,27 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
     spanLimits: { linkCountLimit: 1024 },
   });
 
+  const rootContext = withBuildId(parentContext(options.parent ?? {}), options.buildId);
+  // The same for every span, and dear to write out: done once.
+  const baggage = injected(new W3CBaggagePropagator(), rootContext);
+  const traceContext = new W3CTraceContextPropagator();
   let ended: Promise<void> | undefined;
   return {
     tracer: provider.getTracer('spanwright', options.serviceVersion),
-    rootContext: withBuildId(parentContext(options.parent ?? {}), options.buildId),
-    environment: (of) => {
-      const carrier: Record<string, string> = {};
-      propagator.inject(of, carrier, { set: (into, key, value) => (into[key.toUpperCase()] = value) });
-      return carrier;
-    },
+    rootContext,
+    environment: (of) => ({ ...baggage, ...injected(traceContext, of) }),
     shutdown: () => {
       ended ??= within(options.shutdownTimeoutMs ?? 3000, provider.shutdown(), report);
       return ended;
     },
   };
+}
+
+/** What a propagator hands on, as environment variables. */
+function injected(from: TextMapPropagator, of: Context): Record<string, string> {
+  const carrier: Record<string, string> = {};
+  from.inject(of, carrier, { set: (into, key, value) => (into[key.toUpperCase()] = value) });
+  return carrier;
 }
 
 /** Runs a function with a span as the active one, for whatever instruments itself below it. */

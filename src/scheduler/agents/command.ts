@@ -35,16 +35,8 @@ export class CommandAgent implements BuildAgent {
     const spec = graph.command(node);
     if (!spec) return { ok: true, builtFiles: [] };
     const cwd = resolve(graph.info.baseDir ?? '.', spec.cwd ?? '.');
-    if (!existsSync(cwd)) {
-      return {
-        ok: false,
-        failure: { reason: 'could-not-start', message: `the working directory ${spec.cwd} does not exist` },
-      };
-    }
-    if (!statSync(cwd).isDirectory()) {
-      const message = `the working directory ${spec.cwd} is not a folder`;
-      return { ok: false, failure: { reason: 'could-not-start', message } };
-    }
+    const unusable = whyNotWorkingDirectory(cwd, spec.cwd ?? '.');
+    if (unusable) return { ok: false, failure: { reason: 'could-not-start', message: unusable } };
     for (const path of spec.inputs ?? []) {
       if (!existsSync(resolve(cwd, path))) return { ok: false, failure: { reason: 'input-missing', path } };
     }
@@ -82,4 +74,10 @@ export class CommandAgent implements BuildAgent {
     // No readable name has a ~, so this one is nobody else's.
     return readable === label ? readable : `${readable}~${job}`;
   }
+}
+
+function whyNotWorkingDirectory(path: string, asWritten: string): string | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found) return `the working directory ${asWritten} does not exist`;
+  return found.isDirectory() ? undefined : `the working directory ${asWritten} is not a folder`;
 }

@@ -28,8 +28,12 @@ export interface RunningProgram {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** What a runner says when the next thing it does is to become the program. */
-const STARTED = 's';
+/**
+ * A signal so soon after the start may meet the runner's shell before the program is there, which catches it. It is sent once
+ * more, if the program has not ended meanwhile.
+ */
+const YOUNG_MS = 1000;
+const AGAIN_AFTER_MS = 250;
 
 /** Longer scripts go through a file: some shells read a pipe one byte at a time. */
 const MAX_PIPED_SCRIPT = 2048;
@@ -49,8 +53,7 @@ export class Runner {
   private readonly child: ChildProcess;
   private resolve: ((end: ProgramEnd) => void) | undefined;
   private signalled: NodeJS.Signals | undefined;
-  /** The program's own process is there, and takes signals as programs do. */
-  private hasStarted = false;
+  private startedAt = 0;
   private dead = false;
   private rest = '';
 
@@ -87,6 +90,7 @@ export class Runner {
     const end = new Promise<ProgramEnd>((resolve) => {
       this.resolve = resolve;
     });
+    this.startedAt = performance.now();
     let script = scriptFor(request);
     if (script.length > MAX_PIPED_SCRIPT) {
       writeFileSync(this.scriptFile, script);
@@ -99,8 +103,12 @@ export class Runner {
       kill: (signal) => {
         if (!this.resolve) return;
         this.signalled = signal;
-        // Earlier it would be lost: the runner catches it, or is just about to fork.
-        if (this.hasStarted || signal === 'SIGKILL') this.killGroup(signal);
+        this.killGroup(signal);
+        if (performance.now() - this.startedAt < YOUNG_MS) {
+          setTimeout(() => {
+            if (this.resolve && !this.dead) this.killGroup(signal);
+          }, AGAIN_AFTER_MS).unref();
+        }
       },
     };
   }
@@ -115,18 +123,11 @@ export class Runner {
     for (let end = this.rest.indexOf('\n'); end >= 0; end = this.rest.indexOf('\n')) {
       const line = this.rest.slice(0, end);
       this.rest = this.rest.slice(end + 1);
-      if (line === STARTED) this.started();
-      else this.ended(Number(line));
+      this.ended(Number(line));
     }
   }
 
-  private started(): void {
-    this.hasStarted = true;
-    if (this.signalled) this.killGroup(this.signalled);
-  }
-
   private ended(status: number): void {
-    this.hasStarted = false;
     const resolve = this.resolve;
     this.resolve = undefined;
     if (this.signalled) this.retire();
@@ -178,10 +179,9 @@ function scriptFor({ argv, cwd, env, stdout, stderr }: ProgramRequest): string {
   const steps = [
     ...(cwd === undefined ? [] : [`cd ${quoteWord(cwd)}`]),
     ...(exported.length > 0 ? [`export ${exported.join(' ')}`] : []),
-    `echo ${STARTED} >&3`,
-    `exec ${program} 3>&-`,
+    `exec ${program}`,
   ];
-  return `( ${steps.join(' && ')} ) 3>&1 </dev/null >${out} ${err}`;
+  return `( ${steps.join(' && ')} ) </dev/null >${out} ${err}`;
 }
 
 /** Within single quotes a shell interprets nothing but the quote itself. */
