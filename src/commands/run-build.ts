@@ -193,9 +193,11 @@ export function leaveBehind(write: () => void, session: Session): void {
 
 function writeReports(directory: RunDirectory | undefined, view: RunView, withTrace: boolean): void {
   if (!directory) return;
-  writeFileAtomically(directory.resultsJson, resultsJson(view));
-  writeFileAtomically(directory.resultsCsv, resultsCsv(view));
-  if (withTrace) writeFileAtomically(directory.perfetto, perfettoTrace(view));
+  // Made from the journal, and can be again: not worth the wait for the disk.
+  const options = { sync: false };
+  writeFileAtomically(directory.resultsJson, resultsJson(view), options);
+  writeFileAtomically(directory.resultsCsv, resultsCsv(view), options);
+  if (withTrace) writeFileAtomically(directory.perfetto, perfettoTrace(view), options);
 }
 
 function heedSignals(

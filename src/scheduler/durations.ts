@@ -64,7 +64,9 @@ export class DurationHistory implements Durations {
 
   save(): void {
     if (!this.changed) return;
-    writeFileAtomically(this.path, `${JSON.stringify(Object.fromEntries([...this.known].sort()), null, 0)}\n`);
+    writeFileAtomically(this.path, `${JSON.stringify(Object.fromEntries([...this.known].sort()), null, 0)}\n`, {
+      sync: false,
+    });
   }
 }
 
