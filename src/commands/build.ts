@@ -19,7 +19,7 @@ import { shownEndpoint } from '../util/shown-endpoint';
 import { UserError } from '../util/user-error';
 import type { Command, CommandIo } from './command';
 import { dryRun } from './dry-run';
-import { exitCodeOf, leaveBehind, type RunBuildResult, runBuild, Session, workerCount } from './run-build';
+import { exitCodeOf, leaveBehind, NOT_SYNCED, type RunBuildResult, runBuild, Session, workerCount } from './run-build';
 import { ORDER_FLAG, PREVIEW_FLAGS, TELEMETRY_FLAGS } from './shared-flags';
 import { SIMULATION_FLAGS, simulationFrom } from './simulation-flags';
 
@@ -260,7 +260,11 @@ class BuildCommand {
       const { otlp } = session.options.settings;
       if (otlp) say(`Trace ${session.tracing?.traceId} sent to ${shownEndpoint(otlp.endpoint)}`);
     }
-    if (directory) leaveBehind(() => writeGraph(outcome.graph, directory.graph, 'json'), session);
+    if (directory) {
+      leaveBehind(() => writeGraph(outcome.graph, directory.graph, 'json'), session);
+      leaveBehind(() => writeFileAtomically(directory.resultsJson, resultsJson(view), NOT_SYNCED), session);
+      leaveBehind(() => writeFileAtomically(directory.resultsCsv, resultsCsv(view), NOT_SYNCED), session);
+    }
     const asked = (flag: string) => flags.optionalString(flag);
     const writes: [string | undefined, (file: string) => void][] = [
       [asked('output'), (file) => writeGraph(outcome.graph, file, formatOf(file))],

@@ -4,7 +4,6 @@ import type { TelemetrySettings } from '../config/telemetry-settings';
 import type { Graph } from '../graph/graph';
 import type { NodeId } from '../graph/node';
 import { perfettoTrace } from '../report/perfetto';
-import { resultsCsv, resultsJson } from '../report/results';
 import { RunView } from '../report/run-view';
 import type { BuildAgent } from '../scheduler/agent';
 import { stackAgents } from '../scheduler/agent-stack';
@@ -157,7 +156,9 @@ export async function runBuild(options: RunBuildOptions): Promise<RunBuildResult
   const signals = heedSignals((signal) => scheduler.cancel(`received ${signal}`), options.exitCodeOf);
   try {
     const outcome = await scheduler.run();
-    leaveBehind(() => writeReports(directory, view, session.options.settings.enabled), session);
+    if (journal && directory) {
+      leaveBehind(() => writeFileAtomically(directory.perfetto, perfettoTrace(view), NOT_SYNCED), session);
+    }
     leaveBehind(() => history?.save(), session);
     return { outcome, view, jobs: scheduler.jobs, signal: signals.received };
   } finally {
@@ -181,6 +182,9 @@ function costsOf(graph: Graph, durations: Durations | undefined): RunOptions['co
   };
 }
 
+/** For what is made from the journal, and can be again: not worth the wait for the disk. */
+export const NOT_SYNCED = { sync: false } as const;
+
 /** What a run leaves for later must not change what came of it: where it cannot be written, that is said. */
 export function leaveBehind(write: () => void, session: Session): void {
   try {
@@ -189,15 +193,6 @@ export function leaveBehind(write: () => void, session: Session): void {
     if (!(error instanceof UserError)) throw error;
     session.options.onProblem(error.message);
   }
-}
-
-function writeReports(directory: RunDirectory | undefined, view: RunView, withTrace: boolean): void {
-  if (!directory) return;
-  // Made from the journal, and can be again: not worth the wait for the disk.
-  const options = { sync: false };
-  writeFileAtomically(directory.resultsJson, resultsJson(view), options);
-  writeFileAtomically(directory.resultsCsv, resultsCsv(view), options);
-  if (withTrace) writeFileAtomically(directory.perfetto, perfettoTrace(view), options);
 }
 
 function heedSignals(
