@@ -1,5 +1,4 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { JsonTraceSerializer } from '@opentelemetry/otlp-transformer';
 import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { describeSystemError, UserError } from '../util/user-error';
 
@@ -51,6 +50,9 @@ export class OtlpFileSpanProcessor implements SpanProcessor {
 
   private flush(): void {
     if (this.gathered.length === 0 || this.closed) return;
+    // Loaded with the first spans to write, when builds are running and we mostly wait; not while everyone waits for us to start.
+    const { JsonTraceSerializer } =
+      require('@opentelemetry/otlp-transformer') as typeof import('@opentelemetry/otlp-transformer');
     const bytes = JsonTraceSerializer.serializeRequest(this.gathered);
     this.gathered = [];
     if (!bytes) return;
