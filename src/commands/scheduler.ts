@@ -70,10 +70,10 @@ class SchedulerCommand {
       log.debug(`No worker count supplied, discovered ${availableParallelism()} logical CPUs.`);
     const reserved = this.reservedRpms();
     if (flags.bool('dry-run')) return this.preview();
-    // Before the graph is read: we are small now.
-    if (flags.string('build-agent') === 'chroot-agent') this.runners.warmUp(this.workers);
     const session = this.startSession();
     try {
+      // Before the graph is read: we are small now.
+      if (flags.string('build-agent') === 'chroot-agent') this.runners.warmUp(this.workers);
       const goal = this.readGoal();
       const result = await this.build(session, goal);
       return this.report(goal, result, reserved);

@@ -46,10 +46,6 @@ export class RunDirectory {
     return directory;
   }
 
-  static of(runsDir: string, runId: string): RunDirectory {
-    return new RunDirectory(runsDir, runId);
-  }
-
   /** `latest` leads to the newest run. A convenience: where links cannot be made, there is none. */
   private markLatest(): void {
     const beside = join(this.runsDir, `.latest-${this.runId}`);
