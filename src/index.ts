@@ -1,8 +1,14 @@
 /** What the package offers to programs. The commands are `spanwright` and `scheduler`. */
 
+export { MetricService, OpenTelemetryModule, TraceService } from 'nestjs-otel';
+export type { TelemetryConfig } from './config/telemetry-config';
+export type { TelemetryOptions } from './config/telemetry-options';
+export { telemetryPresets } from './config/telemetry-presets';
 export { Graph, GraphBuilder, type GraphInfo, type NodeRecord } from './graph/graph';
 export { type CommandSpec, type NodeId, NodeState, NodeType } from './graph/node';
 export { type GraphFormat, readGraph, writeGraph } from './graph/read-graph';
+export { HealthModule } from './health/health.module';
+export { TelemetryHealthIndicator } from './health/telemetry.health';
 export { analyse, type RunAnalysis } from './report/analysis';
 export { type JobStatus, type JobView, RunView } from './report/run-view';
 export type {
@@ -22,5 +28,27 @@ export { type RunOptions, type RunOutcome, Scheduler } from './scheduler/schedul
 export { SchedulerModule, type SchedulerModuleAsyncOptions } from './scheduler/scheduler.module';
 export { type BuildOptions, SCHEDULER_OPTIONS, type SchedulerModuleOptions } from './scheduler/scheduler.options';
 export { SchedulerService } from './scheduler/scheduler.service';
+export { TraceLogger } from './telemetry/logs/trace-logger.service';
+export { traceMixin } from './telemetry/logs/trace-mixin';
+export { Counted, type MeasuredOptions, Timed, type TimedOptions } from './telemetry/measured.decorator';
+export type { GuideMetrics } from './telemetry/metrics/guide-metrics';
+export { Baggage, CurrentSpan } from './telemetry/parameters.decorator';
+export { Span, SpanAttribute } from './telemetry/span.decorator';
+export { TelemetryInterceptor } from './telemetry/telemetry.interceptor';
+export { TelemetryModule } from './telemetry/telemetry.module';
+export {
+  type HttpOptions,
+  type InstrumentedKind,
+  type InstrumentOptions,
+  TELEMETRY_CONFIG,
+  type TelemetryModuleAsyncOptions,
+  type TelemetryModuleOptions,
+} from './telemetry/telemetry.options';
+export { TelemetryService, type TracingService } from './telemetry/telemetry.service';
+export type { TelemetryStatus } from './telemetry/telemetry-status';
+export { TestTelemetry } from './telemetry/testing/test-telemetry';
+export { TestTelemetryModule } from './telemetry/testing/test-telemetry.module';
+export { Traced, type TracedOptions, Untraced } from './telemetry/traced.decorator';
+export type { MethodSpanOptions } from './telemetry/tracing/trace-method';
 export { type Clock, SystemClock, VirtualClock } from './util/clock';
 export { UserError } from './util/user-error';

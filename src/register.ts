@@ -1,0 +1,32 @@
+/*
+ * `import 'spanwright/register'`, as the first line of a program or by `node --import spanwright/register`: starts telemetry from the environment, a config file and the defaults, before anything else is
+ * loaded. A `TelemetryModule` in the same process takes this telemetry over; without one, it ends with the process.
+ */
+import { loadTelemetryConfig } from './config/load-telemetry-config';
+import { traceOutgoing } from './telemetry/http/outgoing';
+import { registeredRuntime, setRegisteredRuntime } from './telemetry/registered-runtime';
+import { TelemetryRuntime } from './telemetry/telemetry-runtime';
+
+if (!registeredRuntime()) start();
+
+function start(): void {
+  const runtime = new TelemetryRuntime(loadTelemetryConfig({}));
+  setRegisteredRuntime(runtime);
+  if (!runtime.config.enabled) return;
+  const { tracerProvider, metrics } = runtime;
+  if (tracerProvider) traceOutgoing(tracerProvider, metrics.registry.enabled ? metrics.meterProvider : undefined);
+  process.once('beforeExit', () => void runtime.shutdown());
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) endOn(signal, runtime);
+}
+
+/** A program that listens to the signal ends as it likes, and has its telemetry ended by the module or by `beforeExit`; of another, the end is only put off. */
+function endOn(signal: NodeJS.Signals, runtime: TelemetryRuntime): void {
+  const listener = () => {
+    if (process.listenerCount(signal) > 1) return;
+    void runtime.shutdown().then(() => {
+      process.off(signal, listener);
+      process.kill(process.pid, signal);
+    });
+  };
+  process.on(signal, listener);
+}

@@ -1,0 +1,265 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import {
+  type Context,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  type TextMapPropagator,
+} from '@opentelemetry/api';
+import type { ActiveTracing } from '../tracing/active-tracing';
+import { monotonicNow } from '../tracing/span-clock';
+import { SpanScope } from '../tracing/span-scope';
+
+/** Told of each request when it is over. */
+export interface HttpMetrics {
+  /** @returns what to call when the request is over */
+  requestStarted(method: string, scheme: string): void;
+  requestEnded(request: EndedRequest): void;
+}
+
+export interface EndedRequest {
+  readonly method: string;
+  readonly scheme: string;
+  /** The route's template, or `unmatched`. */
+  readonly route: string;
+  readonly status: number;
+  readonly seconds: number;
+  readonly span: Span | undefined;
+}
+
+export interface HttpServerTracingOptions {
+  readonly tracing: ActiveTracing | undefined;
+  readonly propagator: TextMapPropagator;
+  readonly metrics?: HttpMetrics;
+  /** Paths, without query, that leave no trace. */
+  readonly ignores?: (path: string) => boolean;
+}
+
+/** A request that is under way. Kept on its response. */
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly span: Span | undefined;
+  readonly context: Context;
+  readonly method: string;
+  readonly scheme: string;
+  readonly startedAt: number;
+  route: string | undefined;
+}
+
+const EXCHANGE = Symbol('spanwright.exchange');
+type TracedResponse = ServerResponse & { [EXCHANGE]?: Exchange };
+/** What Express, and we for Fastify, leave on a request. */
+type RoutedRequest = IncomingMessage & { route?: { path?: unknown }; baseUrl?: string };
+
+/** The request was given up by the client before its answer was complete. No answer has this status; proxies write it in their logs. */
+const CLIENT_CLOSED_REQUEST = 499;
+const UNMATCHED = 'unmatched';
+
+const METHODS: ReadonlySet<string> = new Set([
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'DELETE',
+  'CONNECT',
+  'OPTIONS',
+  'TRACE',
+  'PATCH',
+  'QUERY',
+]);
+
+/**
+ * Server spans and metrics for a Node server, whatever framework answers its requests: it sees a request before any middleware and knows how it ended, also where no
+ * route was found or a guard said no. Frameworks only tell which route it was.
+ */
+export class HttpServerTracing {
+  private readonly fields: readonly string[];
+  private readonly undo: (() => void)[] = [];
+
+  private readonly closed: (this: ServerResponse) => void;
+
+  constructor(private readonly options: HttpServerTracingOptions) {
+    const { metrics } = options;
+    this.closed = metrics
+      ? function (this: ServerResponse) {
+          const exchange = endSpan.call(this);
+          if (exchange) metrics.requestEnded(ended(this, exchange));
+        }
+      : endSpan;
+    this.fields = options.propagator.fields().map((field) => field.toLowerCase());
+  }
+
+  /** Watches the requests of a server until `detach`. */
+  attach(server: Server): void {
+    const { emit } = server;
+    const begin = this.begin.bind(this);
+    const { tracing } = this.options;
+    const traced = function (this: Server, event: string | symbol): boolean {
+      // biome-ignore lint/complexity/noArguments: handed on as they are, for every event of the server
+      const args = arguments;
+      if (event !== 'request') return emit.apply(this, args as never);
+      const exchange = begin(args[1] as IncomingMessage, args[2] as ServerResponse);
+      if (exchange === undefined || tracing === undefined || exchange.span === undefined)
+        return emit.apply(this, args as never);
+      return tracing.run(exchange.context, emit as never, this, args) as boolean;
+    };
+    server.emit = traced as Server['emit'];
+    this.undo.push(() => {
+      // Somebody may have wrapped it again; then ours stays below and does nothing.
+      if (server.emit === traced) server.emit = emit;
+    });
+  }
+
+  detach(): void {
+    for (const undo of this.undo.splice(0)) undo();
+  }
+
+  /** For requests that do not come by way of a server, such as Fastify's `inject`. Calls `next` in the request's context. */
+  runThrough(request: IncomingMessage, response: ServerResponse, next: () => void): void {
+    const exchange = (response as TracedResponse)[EXCHANGE] === undefined ? this.begin(request, response) : undefined;
+    const { tracing } = this.options;
+    if (exchange?.span === undefined || tracing === undefined) next();
+    else tracing.run(exchange.context, next, undefined, []);
+  }
+
+  /** Tells which route a request takes. */
+  static setRoute(response: ServerResponse, route: string | undefined): void {
+    const exchange = (response as TracedResponse)[EXCHANGE];
+    if (exchange && route) exchange.route = route;
+  }
+
+  private begin(request: IncomingMessage, response: ServerResponse): Exchange | undefined {
+    const { tracing, propagator, metrics, ignores } = this.options;
+    const url = request.url ?? '';
+    if (ignores?.(pathOf(url))) return undefined;
+    const method = METHODS.has(request.method as string) ? (request.method as string) : '_OTHER';
+    const scheme = (request.socket as { encrypted?: boolean }).encrypted ? 'https' : 'http';
+    let context: Context = ROOT_CONTEXT;
+    let span: Span | undefined;
+    if (tracing !== undefined) {
+      const carries = this.carriesContext(request);
+      if (carries) context = propagator.extract(context, request.headers, HEADERS);
+      // Where no trace begins here, a request that brings none runs as if there were no telemetry: keeping a context costs more than all the rest.
+      if (carries || !tracing.rootsAreNeverSampled) span = tracing.tracer.startSpan(`http.${method}`, SERVER, context);
+      if (span !== undefined) context = SpanScope.of(context, span);
+      if (span?.isRecording()) describe(span, request, url, method, scheme);
+    }
+    metrics?.requestStarted(method, scheme);
+    const exchange: Exchange = { request, span, context, method, scheme, startedAt: monotonicNow(), route: undefined };
+    (response as TracedResponse)[EXCHANGE] = exchange;
+    // The listener is one and the same for all: what it needs is on the response.
+    response.on('close', this.closed);
+    return exchange;
+  }
+
+  private carriesContext({ headers }: IncomingMessage): boolean {
+    for (const field of this.fields) if (headers[field] !== undefined) return true;
+    return false;
+  }
+}
+
+const SERVER = { kind: SpanKind.SERVER };
+
+const HEADERS = {
+  get: (headers: IncomingMessage['headers'], key: string) => headers[key],
+  keys: (headers: IncomingMessage['headers']) => Object.keys(headers),
+};
+
+/** The query is left out: it is where people put tokens. */
+function pathOf(url: string): string {
+  const at = url.indexOf('?');
+  return at < 0 ? url : url.slice(0, at);
+}
+
+/** The conventions' names, and beside them the guide's. */
+function describe(span: Span, request: IncomingMessage, url: string, method: string, scheme: string): void {
+  const { headers, socket } = request;
+  const path = pathOf(url);
+  const peer = socket.remoteAddress;
+  const agent = headers['user-agent'];
+  const host = headers.host;
+  span.setAttribute('http.request.method', method);
+  if (method === '_OTHER') span.setAttribute('http.request.method_original', request.method as string);
+  span.setAttribute('http.method', method);
+  span.setAttribute('url.path', path);
+  span.setAttribute('url.scheme', scheme);
+  span.setAttribute('network.protocol.version', request.httpVersion);
+  if (host !== undefined) {
+    const colon = host.lastIndexOf(':');
+    const hasPort = colon > 0 && host.charCodeAt(host.length - 1) !== 93; // an IPv6 address ends with ]
+    span.setAttribute('server.address', hasPort ? host.slice(0, colon) : host);
+    const port = hasPort ? Number(host.slice(colon + 1)) : Number.NaN;
+    if (Number.isInteger(port)) span.setAttribute('server.port', port);
+  }
+  if (peer !== undefined) {
+    span.setAttribute('client.address', peer);
+  }
+  if (agent !== undefined) {
+    span.setAttribute('user_agent.original', agent);
+  }
+}
+
+function endSpan(this: ServerResponse): Exchange | undefined {
+  const exchange = (this as TracedResponse)[EXCHANGE];
+  if (exchange === undefined) return undefined;
+  const { span, method, request } = exchange;
+  if (span?.isRecording()) {
+    const route = exchange.route ?? routeOf(request);
+    const status = statusOf(this);
+    span.updateName(spanName(method, route ?? UNMATCHED));
+    if (route !== undefined) span.setAttribute('http.route', route);
+    if (status === CLIENT_CLOSED_REQUEST) span.setAttribute('error.type', 'aborted');
+    else {
+      span.setAttribute('http.response.status_code', status);
+      span.setAttribute('http.status_code', status);
+    }
+    if (status >= 500) {
+      span.setAttribute('error.type', String(status));
+      span.setStatus({ code: SpanStatusCode.ERROR });
+    }
+    span.end();
+  }
+  return exchange;
+}
+
+function ended(response: ServerResponse, { method, scheme, route, request, span, startedAt }: Exchange): EndedRequest {
+  return {
+    method,
+    scheme,
+    route: route ?? routeOf(request) ?? UNMATCHED,
+    status: statusOf(response),
+    seconds: (monotonicNow() - startedAt) / 1000,
+    span,
+  };
+}
+
+function statusOf(response: ServerResponse): number {
+  return response.writableFinished ? response.statusCode : CLIENT_CLOSED_REQUEST;
+}
+
+/** Express leaves the route on the request. A pattern in place of a path is shown as it is written. */
+function routeOf(request: RoutedRequest): string | undefined {
+  const path = request.route?.path;
+  if (path === undefined) return undefined;
+  const text = typeof path === 'string' ? path : Array.isArray(path) ? path.join('|') : String(path);
+  const route = `${request.baseUrl ?? ''}${text}`;
+  return route.length > 1 && route.endsWith('/') ? route.slice(0, -1) : route;
+}
+
+/** Names are few and made again and again. */
+const names = new Map<string, Map<string, string>>();
+
+export function spanName(method: string, route: string): string {
+  let ofMethod = names.get(method);
+  if (!ofMethod) {
+    ofMethod = new Map();
+    names.set(method, ofMethod);
+  }
+  let name = ofMethod.get(route);
+  if (name === undefined) {
+    name = `http.${method} ${route}`;
+    if (ofMethod.size < 1000) ofMethod.set(route, name);
+  }
+  return name;
+}

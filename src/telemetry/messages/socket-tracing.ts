@@ -1,0 +1,66 @@
+import { type Context, ROOT_CONTEXT, TraceFlags } from '@opentelemetry/api';
+import { type ActiveTracing, activeTracing } from '../tracing/active-tracing';
+import { spanIn } from '../tracing/span-scope';
+import { shownPattern, socketSpan } from './message-spans';
+import { followHandler, HandledMessage } from './watched-work';
+
+interface MessageHandler {
+  readonly message: unknown;
+  readonly callback: (...args: unknown[]) => unknown;
+}
+
+/** What of a WebSocket adapter of Nest's is looked at. */
+interface Adapter {
+  bindMessageHandlers(client: unknown, handlers: readonly MessageHandler[], transform: unknown): unknown;
+}
+
+/** What of Nest's `ApplicationConfig` is looked at. */
+interface AdapterHolder {
+  getIoAdapter(): unknown;
+  setIoAdapter(adapter: never): void;
+}
+
+const traced = new WeakSet<object>();
+
+/** Traces the messages of the adapter that the application has, or will have. */
+export function traceSockets(holder: AdapterHolder): void {
+  const { setIoAdapter } = holder;
+  holder.setIoAdapter = function (adapter) {
+    traceAdapter(adapter);
+    setIoAdapter.call(this, adapter);
+  };
+  traceAdapter(holder.getIoAdapter());
+}
+
+function traceAdapter(candidate: unknown): void {
+  const adapter = candidate as Adapter;
+  if (typeof adapter?.bindMessageHandlers !== 'function' || traced.has(adapter)) return;
+  traced.add(adapter);
+  const { bindMessageHandlers } = adapter;
+  adapter.bindMessageHandlers = function (client, handlers, transform) {
+    return bindMessageHandlers.call(this, client, handlers.map(traceHandler), transform);
+  };
+}
+
+function traceHandler(handler: MessageHandler): MessageHandler {
+  const { callback } = handler;
+  const plan = socketSpan(shownPattern(handler.message));
+  return {
+    ...handler,
+    callback(this: unknown, ...args) {
+      const active = activeTracing();
+      if (active === undefined) return callback.apply(this, args);
+      const call = new HandledMessage(active, { plan, parent: parentOf(active) }, args);
+      if (!call.span.isRecording()) return active.run(call.context, callback, this, args);
+      return followHandler(active.run(call.context, callback, this, args), call);
+    },
+  };
+}
+
+/** A connection may have been made during some request, and outlive it: what has ended is nobody's parent. */
+function parentOf(active: ActiveTracing): Context {
+  const context = active.active();
+  const span = spanIn(context);
+  const hasEnded = span && !span.isRecording() && (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0;
+  return hasEnded ? ROOT_CONTEXT : context;
+}
