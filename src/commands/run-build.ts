@@ -64,6 +64,8 @@ export class Session {
       otlp: settings.otlp,
       spansFile: this.directory?.spans,
       console: settings.console,
+      sampling: settings.sampling,
+      limits: settings.limits,
       parent: settings.parent,
       onProblem: (message) => options.onProblem(`telemetry: ${message}`),
     };

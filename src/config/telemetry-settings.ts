@@ -1,11 +1,15 @@
-import type { OtlpProtocol, TelemetryOptions } from '../telemetry/telemetry';
+import { shownEndpoint } from '../util/shown-endpoint';
 import { UserError } from '../util/user-error';
+import { loadTelemetryConfig } from './load-telemetry-config';
+import type { OtlpProtocol, OtlpTarget, SamplingConfig, SpanLimitsConfig } from './telemetry-config';
 
 /** What flags and environment say of telemetry. */
 export interface TelemetrySettings {
   readonly enabled: boolean;
-  readonly otlp: TelemetryOptions['otlp'];
+  readonly otlp: OtlpTarget | undefined;
   readonly console: boolean;
+  readonly sampling: SamplingConfig | undefined;
+  readonly limits: Partial<SpanLimitsConfig>;
   readonly serviceName: string | undefined;
   readonly resourceAttributes: Readonly<Record<string, string>>;
   /** Trace context of whoever started us. */
@@ -35,17 +39,20 @@ export function telemetrySettings(flags: TelemetryFlags, env: NodeJS.ProcessEnv 
   const enabled = !disabled && (flags.enable ?? (flags.byDefault || endpoint !== undefined || console));
   const sends = endpoint !== undefined && (flags.endpoint !== undefined || exporters.includes('otlp'));
   if (!enabled) return OFF;
+  const common = commonSettings(env);
   return {
     enabled,
     otlp: sends
       ? {
-          endpoint,
-          protocol: protocol(env, endpoint),
-          isTracesEndpoint: tracesEndpoint !== undefined,
-          headers: headers(env, 'OTEL_EXPORTER_OTLP_TRACES_HEADERS') ?? headers(env, 'OTEL_EXPORTER_OTLP_HEADERS'),
+          ...common.target,
+          ...target(endpoint, protocol(env, endpoint), tracesEndpoint !== undefined),
+          headers:
+            headers(env, 'OTEL_EXPORTER_OTLP_TRACES_HEADERS') ?? headers(env, 'OTEL_EXPORTER_OTLP_HEADERS') ?? {},
         }
       : undefined,
     console,
+    sampling: common.sampling,
+    limits: common.limits,
     serviceName: env.OTEL_SERVICE_NAME || undefined,
     resourceAttributes: resourceAttributes(env),
     parent: parentContext(env),
@@ -57,6 +64,8 @@ const OFF: TelemetrySettings = {
   enabled: false,
   otlp: undefined,
   console: false,
+  sampling: undefined,
+  limits: {},
   serviceName: undefined,
   resourceAttributes: {},
   parent: {},
@@ -71,6 +80,64 @@ function protocol(env: NodeJS.ProcessEnv, endpoint: string): OtlpProtocol {
   if (!value) return /^([a-z]+:\/\/)?[^/]*:4318(\/|$)/i.test(endpoint) ? 'http/protobuf' : 'grpc';
   if (value === 'grpc' || value === 'http/protobuf' || value === 'http/json') return value;
   throw new UserError(`${name}: expected grpc, http/protobuf or http/json, got '${value}'`);
+}
+
+/** OpenTelemetry's variables that mean the same to the commands and to an application. */
+const COMMON_VARIABLES = [
+  'OTEL_TRACES_SAMPLER',
+  'OTEL_TRACES_SAMPLER_ARG',
+  'OTEL_EXPORTER_OTLP_COMPRESSION',
+  'OTEL_EXPORTER_OTLP_TRACES_COMPRESSION',
+  'OTEL_EXPORTER_OTLP_TIMEOUT',
+  'OTEL_EXPORTER_OTLP_TRACES_TIMEOUT',
+  'OTEL_EXPORTER_OTLP_CERTIFICATE',
+  'OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE',
+  'OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE',
+  'OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE',
+  'OTEL_EXPORTER_OTLP_CLIENT_KEY',
+  'OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY',
+] as const;
+const VALUE_LENGTH = ['OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT', 'OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT'] as const;
+
+/** @throws UserError naming the variables that are wrong */
+function commonSettings(env: NodeJS.ProcessEnv): {
+  target: OtlpTarget;
+  sampling: SamplingConfig;
+  limits: Partial<SpanLimitsConfig>;
+} {
+  const names = [...COMMON_VARIABLES, ...VALUE_LENGTH];
+  const { tracing } = loadTelemetryConfig({
+    env: Object.fromEntries(names.map((name) => [name, env[name]])),
+    options: { exporters: { traces: ['otlp'], metrics: [], logs: [] } },
+  });
+  const [exporter] = tracing.exporters;
+  if (exporter?.type !== 'otlp') throw new Error('Internal error: asked for OTLP, and got another exporter');
+  const { attributeValueLengthLimit } = tracing.limits;
+  return {
+    target: exporter.target,
+    sampling: tracing.sampling,
+    // Texts of a build, such as why it failed, are left whole where nobody asks for less.
+    limits: VALUE_LENGTH.some((name) => env[name]) ? { attributeValueLengthLimit } : {},
+  };
+}
+
+function target(
+  endpoint: string,
+  protocol: OtlpProtocol,
+  isComplete: boolean,
+): Pick<OtlpTarget, 'endpoint' | 'protocol'> {
+  const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(endpoint) ? endpoint : `http://${endpoint}`;
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw new UserError('the OTLP endpoint is not a URL; expected something like http://localhost:4317');
+  }
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    throw new UserError(`the OTLP endpoint '${shownEndpoint(endpoint)}' must begin with http:// or https://`);
+  if (protocol === 'grpc') return { endpoint: url.origin, protocol };
+  if (isComplete) return { endpoint: url.href, protocol };
+  return { endpoint: new URL('v1/traces', url.href.endsWith('/') ? url.href : `${url.href}/`).href, protocol };
 }
 
 /** `OTEL_SERVICE_NAME` goes before a `service.name` among the attributes. */

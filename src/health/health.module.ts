@@ -1,21 +1,19 @@
 import { Module } from '@nestjs/common';
-import { TerminusModule } from '@nestjs/terminus';
 import { TelemetryHealthIndicator } from './telemetry.health';
 import { TelemetryHealthController } from './telemetry-health.controller';
 
 /**
- * Health of the parts of an application, by terminus: `GET /health/telemetry`, and {@link TelemetryHealthIndicator} for health checks of your own. Wants `TelemetryModule`.
+ * Health of telemetry: `GET /health/telemetry`, and {@link TelemetryHealthIndicator} for health checks of your own with `@nestjs/terminus`. Wants `TelemetryModule`.
  *
  * @example
  * ```ts
- * @Module({ imports: [TelemetryModule.forRoot(), HealthModule] })
+ * @Module({ imports: [TelemetryModule.forRoot(), HealthModule, TerminusModule] })
  * export class AppModule {}
  * ```
  */
 @Module({
-  imports: [TerminusModule],
   controllers: [TelemetryHealthController],
   providers: [TelemetryHealthIndicator],
-  exports: [TelemetryHealthIndicator, TerminusModule],
+  exports: [TelemetryHealthIndicator],
 })
 export class HealthModule {}

@@ -1,11 +1,12 @@
 import { type SpanOptionsOf, traceMethod } from './tracing/trace-method';
 import { addParameterAttribute, parameterAttributes, settleTracing, spanName } from './tracing/traced-methods';
 
-type MethodDecoratorFor<Args extends unknown[]> = (
+/** Fits methods of any result that take these arguments, and may take more. */
+// biome-ignore lint/suspicious/noExplicitAny: any further arguments, any result
+type MethodDecoratorFor<Args extends unknown[]> = <Method extends (...args: [...Args, ...any[]]) => any>(
   target: object,
   key: PropertyKey,
-  // biome-ignore lint/suspicious/noExplicitAny: the decorator fits methods of any result
-  descriptor: TypedPropertyDescriptor<(...args: Args) => any>,
+  descriptor: TypedPropertyDescriptor<Method>,
 ) => void;
 
 /**
@@ -13,8 +14,8 @@ type MethodDecoratorFor<Args extends unknown[]> = (
  * subscription, a generator when it is done. The method stays what it was: its name, metadata and `this`, synchronous if it was so, the same promise object.
  *
  * - **name**: default `Class.method`.
- * - **options**: OpenTelemetry's `SpanOptions` with `onResult` and `callback`, or a function of the method's arguments that makes them. It is not asked where the
- *   span would not be recorded. What it throws is noted on the span and goes no further.
+ * - **options**: OpenTelemetry's `SpanOptions` with `onResult` and `callback`, or a function of the method's arguments that makes them. It is not asked where
+ *   telemetry is off, or the parent is not recorded and so decides for its children. What it throws is noted on the span and goes no further.
  *
  * What the method throws is recorded, and thrown on unchanged. Without telemetry a call costs a few nanoseconds more.
  *

@@ -4,10 +4,11 @@ import type { SpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { readResourceEnvironment } from '../config/resource-environment';
 import type { TelemetryConfig } from '../config/telemetry-config';
 import { VERSION } from '../util/version';
+import { within } from '../util/within';
 import { createSpanSinks } from './export/create-span-sinks';
-import { SpanPipeline, within } from './export/span-pipeline';
+import { SpanPipeline } from './export/span-pipeline';
 import type { SpanSink } from './export/span-sink';
-import { claimGlobals, type GlobalsClaim } from './globals';
+import { claimGlobals, type GlobalsClaim, isClaimed } from './globals';
 import { type Diagnostics, startDiagnostics } from './logs/diagnostics';
 import { type LogsRuntime, startLogs } from './logs/logs-runtime';
 import { claimMetrics } from './metrics/active-metrics';
@@ -83,7 +84,8 @@ export class TelemetryRuntime {
     this.logs = startLogs(config, this.resource, this.redactor, tell);
 
     if (!enabled) {
-      this.releases.push(claimTracing(undefined), claimMetrics(undefined));
+      // Decorators belong to the process: where another application of it has telemetry, that goes on.
+      if (!isClaimed()) this.releases.push(claimTracing(undefined), claimMetrics(undefined));
       return;
     }
     if (tracing.enabled) {

@@ -39,7 +39,10 @@ export interface TelemetryStatus {
   readonly timestamp: string;
 }
 
-export function telemetryStatus({ config, sinks, tracing, metrics, startedAt }: TelemetryRuntime): TelemetryStatus {
+export function telemetryStatus(runtime: TelemetryRuntime): TelemetryStatus {
+  const { config, sinks, tracing, metrics, startedAt } = runtime;
+  // What has ended is in the accounts, and not on its way there.
+  runtime.pipeline?.handOver();
   const exporters = sinks.map((sink) => sink.status);
   const sum = (of: (status: SinkStatus) => number) => exporters.reduce((total, status) => total + of(status), 0);
   const dropped = sum((status) => Object.values(status.dropped).reduce((total, count) => total + count, 0));

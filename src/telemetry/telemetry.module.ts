@@ -9,15 +9,17 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { OpenTelemetryModule } from 'nestjs-otel';
+import { meterData } from 'nestjs-otel/lib/metrics/metric-data';
 import { loadTelemetryConfig } from '../config/load-telemetry-config';
 import type { TelemetryConfig } from '../config/telemetry-config';
 import { HttpServerExplorer } from './http/http-server.explorer';
-import { traceOutgoing } from './http/outgoing';
 import { InstrumentExplorer } from './instrument/instrument.explorer';
+import { TRACE_LOGGER_OPTIONS } from './logs/trace-logger.options';
 import { TraceLogger } from './logs/trace-logger.service';
 import { MessageExplorer } from './messages/message.explorer';
 import { metricsController } from './metrics/metrics.controller';
 import { METRICS_RUNTIME } from './metrics/metrics.options';
+import { claimOutgoing } from './outgoing-claims';
 import { registeredRuntime } from './registered-runtime';
 import {
   TELEMETRY_CONFIG,
@@ -62,9 +64,15 @@ export class TelemetryModule {
    * `hostMetrics` are given beside the factory.
    */
   static forRootAsync(options: TelemetryModuleAsyncOptions): DynamicModule {
-    const { imports, inject, useFactory } = options;
-    const provider: FactoryProvider = { provide: TELEMETRY_OPTIONS, useFactory, inject };
-    const { imports: own, ...module } = moduleWith(provider, options);
+    const { imports, inject, useFactory, serveMetrics, hostMetrics } = options;
+    // The environment may say another path.
+    const metricsPath = attempt(() => configFor(pathOf(options)).metrics.path) ?? options.metricsPath;
+    const provider: FactoryProvider = {
+      provide: TELEMETRY_OPTIONS,
+      useFactory: async (...injected) => ({ ...(await useFactory(...injected)), ...pathOf(options) }),
+      inject,
+    };
+    const { imports: own, ...module } = moduleWith(provider, { serveMetrics, hostMetrics, metricsPath });
     return { ...module, imports: [...(own ?? []), ...(imports ?? [])] };
   }
 }
@@ -86,6 +94,11 @@ function moduleWith(
         useFactory: (runtime: TelemetryRuntime) => runtime.metrics,
         inject: [TELEMETRY_RUNTIME],
       },
+      {
+        provide: TRACE_LOGGER_OPTIONS,
+        useFactory: ({ logger = {} }: TelemetryModuleOptions) => logger,
+        inject: [TELEMETRY_OPTIONS],
+      },
       TelemetryService,
       TraceLogger,
       HttpServerExplorer,
@@ -95,6 +108,10 @@ function moduleWith(
     ],
     exports: [TELEMETRY_CONFIG, TELEMETRY_RUNTIME, TelemetryService, TraceLogger, OpenTelemetryModule],
   };
+}
+
+function pathOf({ metricsPath }: TelemetryModuleAsyncOptions): Pick<TelemetryModuleOptions, 'metricsPath'> {
+  return metricsPath === undefined ? {} : { metricsPath };
 }
 
 type StaticOptions = Pick<TelemetryModuleAsyncOptions, 'serveMetrics' | 'metricsPath' | 'hostMetrics'>;
@@ -112,6 +129,7 @@ function configFor(options: TelemetryModuleOptions): TelemetryConfig {
     outgoing: _outgoing,
     serveMetrics: _serveMetrics,
     hostMetrics: _hostMetrics,
+    logger: _logger,
     tracerProvider: _tracerProvider,
     spanProcessors: _spanProcessors,
     ...settings
@@ -133,7 +151,7 @@ class OutgoingRequests implements OnApplicationShutdown {
     @Inject(TELEMETRY_OPTIONS) { outgoing = true }: TelemetryModuleOptions,
   ) {
     if (outgoing && tracerProvider && config.enabled)
-      this.stop = traceOutgoing(tracerProvider, metrics.registry.enabled ? metrics.meterProvider : undefined);
+      this.stop = claimOutgoing(tracerProvider, metrics.registry.enabled ? metrics.meterProvider : undefined);
   }
 
   onApplicationShutdown(): void {

@@ -2,6 +2,7 @@ import type { FactoryProvider, ModuleMetadata } from '@nestjs/common';
 import type { TracerProvider } from '@opentelemetry/api';
 import type { SpanProcessor } from '@opentelemetry/sdk-trace-base';
 import type { TelemetryOptions } from '../config/telemetry-options';
+import type { TraceLoggerOptions } from './logs/trace-logger.options';
 
 /** Injection token of the checked, frozen `TelemetryConfig`. */
 export const TELEMETRY_CONFIG = Symbol('TELEMETRY_CONFIG');
@@ -46,6 +47,8 @@ export interface TelemetryModuleOptions extends TelemetryOptions {
   readonly http?: boolean | HttpOptions;
   /** Server spans for messages, WebSocket events and GraphQL operations, and trace context in messages that are sent. Default: true. */
   readonly messages?: boolean;
+  /** How the `TraceLogger` that is injected writes. Default: as Nest's own, at the configured level. */
+  readonly logger?: TraceLoggerOptions;
   /** Trace outgoing requests of `http`, `https` and `fetch`, and send the trace context along. Default: true. */
   readonly outgoing?: boolean;
   /** Serve the metrics at `metricsPath`. Default: true. */

@@ -5,6 +5,7 @@ import {
   context,
   ROOT_CONTEXT,
   type Span,
+  type SpanContext,
   SpanKind,
   type SpanOptions,
   SpanStatusCode,
@@ -12,12 +13,13 @@ import {
 } from '@opentelemetry/api';
 import type { TelemetryConfig } from '../config/telemetry-config';
 import { spanName as httpSpanName } from './http/http-server-tracing';
+import { knownMethod } from './http-method';
 import type { GuideMetrics } from './metrics/guide-metrics';
 import { TELEMETRY_RUNTIME } from './telemetry.options';
 import type { TelemetryRuntime } from './telemetry-runtime';
 import { type TelemetryStatus, telemetryStatus } from './telemetry-status';
 import { type ActiveTracing, currentSpan } from './tracing/active-tracing';
-import { recordError } from './tracing/record-error';
+import { errorType, recordError } from './tracing/record-error';
 import { monotonicNow } from './tracing/span-clock';
 import { SpanScope } from './tracing/span-scope';
 import { runInSpan } from './tracing/trace-method';
@@ -91,17 +93,12 @@ export class TelemetryService implements OnApplicationShutdown {
    * @param type kind of operation, few different ones
    */
   instrumentOperation<T>(name: string, type: string, work: (span: Span) => T, attributes?: Attributes): T {
-    const measured =
+    const measured: Measured | undefined =
       type === 'tool_execution'
-        ? (seconds: number, error?: unknown) => this.metrics.recordToolExecution(without('tool.', name), seconds, error)
+        ? (...ended) => this.metrics.recordToolExecution(without('tool.', name), ...ended)
         : type === 'pipeline_execution'
-          ? (seconds: number, error?: unknown) =>
-              this.metrics.recordPipelineExecution(
-                without('pipeline.', name).split('.')[0] as string,
-                1,
-                seconds,
-                error,
-              )
+          ? (...ended) =>
+              this.metrics.recordPipelineExecution(without('pipeline.', name).split('.')[0] as string, 1, ...ended)
           : undefined;
     return this.observe(name, { attributes: { 'operation.type': type, ...attributes } }, work, measured);
   }
@@ -126,7 +123,7 @@ export class TelemetryService implements OnApplicationShutdown {
         },
       },
       work,
-      (seconds, error) => this.metrics.recordPipelineStage(pipeline, stage, seconds, error),
+      (...ended) => this.metrics.recordPipelineStage(pipeline, stage, ...ended),
     );
   }
 
@@ -134,7 +131,7 @@ export class TelemetryService implements OnApplicationShutdown {
    * Answers an HTTP request by hand, where no server of Nest's does: span `http.<METHOD> <route>` and the `http_*` metrics. A status of 500 and more is an error,
    * whether or not something was thrown; what is thrown counts as 500.
    *
-   * @param route the template (`/api/tools/:tool`), never the path itself: each different one is a series
+   * @param route the template (`/api/tools/:tool`), never the path itself: each different one is a series; empty for a path that no route fits
    */
   instrumentHttpRequest<T extends number | HttpOutcome>(
     method: string,
@@ -142,34 +139,40 @@ export class TelemetryService implements OnApplicationShutdown {
     work: (span: Span) => T | Promise<T>,
     attributes?: Attributes,
   ): Promise<T> {
+    const known = knownMethod(method);
     const options = {
       kind: SpanKind.SERVER,
       attributes: {
-        'http.method': method,
-        'http.request.method': method,
-        'http.route': route,
+        'http.method': known,
+        'http.request.method': known,
+        ...(known === '_OTHER' && { 'http.request.method_original': method }),
+        ...(route && { 'http.route': route }),
         ...attributes,
       },
     };
     const startedAt = monotonicNow();
-    const ended = (status: number) =>
-      this.metrics.recordHttpRequest(method, route, status, (monotonicNow() - startedAt) / 1000);
-    return this.tracing.within(httpSpanName(method, route), options, async (span) => {
+    const ended = (span: Span, status: number, errorType?: string) => {
+      span.setAttributes({ 'http.status_code': status, 'http.response.status_code': status });
+      const seconds = (monotonicNow() - startedAt) / 1000;
+      this.metrics.recordHttpRequest(known, route, status, seconds, { errorType, span: span.spanContext() });
+    };
+    return this.tracing.within(httpSpanName(known, route || 'unmatched'), options, async (span) => {
+      let outcome: T;
       try {
-        const outcome = await work(span);
-        const status = typeof outcome === 'number' ? outcome : outcome.statusCode;
-        span.setAttributes({ 'http.status_code': status, 'http.response.status_code': status });
-        if (status >= 500) {
-          span.setAttribute('error.type', String(status));
-          span.setStatus({ code: SpanStatusCode.ERROR });
-        }
-        ended(status);
-        return outcome;
+        outcome = await work(span);
       } catch (error) {
-        span.setAttributes({ 'http.status_code': 500, 'http.response.status_code': 500 });
-        ended(500);
+        ended(span, 500, errorType(error));
         throw error;
       }
+      const status = statusOf(outcome);
+      // Without a status there is nothing to count it under.
+      if (status === undefined) return outcome;
+      if (status >= 500) {
+        span.setAttribute('error.type', String(status));
+        span.setStatus({ code: SpanStatusCode.ERROR });
+      }
+      ended(span, status);
+      return outcome;
     });
   }
 
@@ -203,26 +206,30 @@ export class TelemetryService implements OnApplicationShutdown {
     await this.shutdown();
   }
 
-  private observe<T>(
-    name: string,
-    options: SpanOptions,
-    work: (span: Span) => T,
-    measured: ((seconds: number, error?: unknown) => void) | undefined,
-  ): T {
+  private observe<T>(name: string, options: SpanOptions, work: (span: Span) => T, measured: Measured | undefined): T {
     if (measured === undefined || !this.isMetricsEnabled) return this.tracing.within(name, options, work);
     const startedAt = monotonicNow();
+    let own: Span | undefined;
     return runInSpan(
       this.runtime.tracing ?? NO_TRACING,
       {
         name,
         options,
         onEnd: (failed, error) =>
-          measured((monotonicNow() - startedAt) / 1000, failed ? (error ?? new Error(String(error))) : undefined),
+          measured((monotonicNow() - startedAt) / 1000, failed ? errorType(error) : undefined, own?.spanContext()),
       },
-      work,
+      (span) => {
+        own = span;
+        return work(span);
+      },
     );
   }
 }
+
+/**
+ * Told when the work is done. Of what it failed with only the type: that becomes a label, and a text that somebody threw is not to be one.
+ */
+type Measured = (seconds: number, errorType: string | undefined, span: SpanContext | undefined) => void;
 
 /** Spans by hand: the guide's `Tracing()`. */
 export class TracingService {
@@ -292,11 +299,12 @@ export class TracingService {
     return carrier;
   }
 
-  /** The context that headers carry; for `startSpan`'s last argument, or `context.with`. */
+  /** The context that headers carry, whatever the case of their names; for `startSpan`'s last argument, or `context.with`. */
   extract(carrier: Carrier, into: Context = ROOT_CONTEXT): Context {
     return this.runtime.propagator.extract(into, carrier, {
-      get: (from, key) => from[key] ?? from[key.toLowerCase()],
-      keys: (from) => Object.keys(from),
+      // Node and fetch write names small, others as they like.
+      get: (from, key) => from[key] ?? from[Object.keys(from).find((name) => name.toLowerCase() === key) ?? key],
+      keys: (from) => Object.keys(from).map((name) => name.toLowerCase()),
     });
   }
 }
@@ -319,6 +327,12 @@ const NO_TRACING: ActiveTracing = {
 function idsOf(span: Span | undefined) {
   const ids = span?.spanContext();
   return ids && trace.isSpanContextValid(ids) ? ids : undefined;
+}
+
+/** The work's answer, which may be anything where no compiler has looked. */
+function statusOf(outcome: number | HttpOutcome | null | undefined): number | undefined {
+  const status: unknown = typeof outcome === 'object' ? outcome?.statusCode : outcome;
+  return typeof status === 'number' ? status : undefined;
 }
 
 function without(prefix: string, name: string): string {

@@ -56,19 +56,25 @@ describe('telemetry is on or off', () => {
 describe('the endpoint', () => {
   test('of the flag wins over those of the environment', () => {
     const env = { [ENDPOINT]: 'http://other:4317', OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://third:4317' };
-    expect(read(env, { ...OFF, endpoint: collector }).otlp).toMatchObject({
-      endpoint: collector,
-      isTracesEndpoint: false,
-    });
+    expect(read(env, { ...OFF, endpoint: collector }).otlp).toMatchObject({ endpoint: collector });
   });
 
   test('for traces wins over the one for everything, and is complete as it is', () => {
     const env = { [ENDPOINT]: 'http://other:4318', OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://third:4318/here' };
-    expect(read(env).otlp).toMatchObject({ endpoint: 'http://third:4318/here', isTracesEndpoint: true });
+    expect(read(env).otlp).toMatchObject({ endpoint: 'http://third:4318/here' });
   });
 
-  test('for everything is not complete', () => {
-    expect(read({ [ENDPOINT]: collector }).otlp).toMatchObject({ endpoint: collector, isTracesEndpoint: false });
+  test.each([
+    ['http://c:4318', 'http://c:4318/v1/traces'],
+    ['http://c:4318/behind/', 'http://c:4318/behind/v1/traces'],
+    ['c:4318', 'http://c:4318/v1/traces'],
+    ['http://c:4317/path', 'http://c:4317'],
+  ])('for everything, %s, is completed for its protocol', (endpoint, complete) => {
+    expect(read({ [ENDPOINT]: endpoint }).otlp).toMatchObject({ endpoint: complete });
+  });
+
+  test.each(['http://', 'ftp://c:4317'])('%s is refused', (endpoint) => {
+    expect(() => read({ [ENDPOINT]: endpoint })).toThrow(UserError);
   });
 });
 
@@ -145,7 +151,7 @@ describe('pairs in a variable', () => {
   });
 
   test('may be empty', () => {
-    expect(headers('')).toBeUndefined();
+    expect(headers('')).toEqual({});
     expect(headers('x-empty=')).toEqual({ 'x-empty': '' });
   });
 

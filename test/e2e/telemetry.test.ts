@@ -564,7 +564,7 @@ describe('stdout', () => {
     const env = { OTEL_TRACES_EXPORTER: 'console' };
     const plain = await build(GOOD.slice(0, 1), ['--quiet'], env);
     expect(plain.stdout).toBe('');
-    expect(plain.stderr).toContain("name: 'scheduler.main'");
+    expect(plain.stderr).toContain('span scheduler.main ');
     const json = await build(GOOD.slice(0, 1), ['--json'], env);
     const types = json.stdout
       .trimEnd()
@@ -577,7 +577,7 @@ describe('stdout', () => {
     );
     const scheduler = await toolkit().run({ 'build-agent': 'test-agent' }, { env });
     expect(scheduler.stdout).toBe('');
-    expect(scheduler.stderr).toContain("name: 'scheduler.main'");
+    expect(scheduler.stderr).toContain('span scheduler.main ');
   });
 });
 

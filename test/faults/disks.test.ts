@@ -1,7 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
-import { OtlpFileSpanProcessor } from '../../src/telemetry/otlp-file-span-processor';
+import { startTelemetry } from '../../src/telemetry/telemetry';
 import { type CommandResult, makeTempDir, removeTempDir, runCommand } from '../support/command';
 import { type CommandNode, RunFolder, writeGraphFile } from '../telemetry/runs';
 import { mountSmallDisk } from './processes';
@@ -59,7 +58,7 @@ describe('a disk that is full', () => {
     const { code, stderr } = await build([FIRST, FILL, ...many]);
     expect(timesSaid(stderr, /built n\d+ /)).toBe(300);
     expect(timesSaid(stderr, /the journal .* ends here: no space left on device/)).toBe(1);
-    expect(timesSaid(stderr, /the spans file .* ends here: no space left on device/)).toBe(1);
+    expect(timesSaid(stderr, /cannot write to the spans file .*: no space left on device/)).toBe(1);
     expect(stderr).toContain('Succeeded: 302 succeeded of 302');
     expect(stderr).not.toMatch(/^ {4}at /m);
     expect(code).toBe(0);
@@ -101,18 +100,21 @@ describe('a disk that is full', () => {
     expect(code).toBe(1);
   });
 
-  test('ends the spans file: the problem is told once, and later spans are dropped', async () => {
+  test('costs the spans: the problem is told once, and they are counted', async () => {
     // Opening it succeeds, writing never does.
     const path = join(dir, 'spans.otlp.jsonl');
     symlinkSync('/dev/full', path);
-    const problems: unknown[] = [];
-    const processor = new OtlpFileSpanProcessor(path, (error) => problems.push(error));
-    const provider = new BasicTracerProvider({ spanProcessors: [processor] });
-    for (let i = 0; i < 1000; i++) provider.getTracer('disks').startSpan('span').end();
-    await provider.forceFlush();
-    await provider.shutdown();
-    expect(problems.map(String)).toEqual([
-      expect.stringMatching(/spans\.otlp\.jsonl ends here: no space left on device$/),
+    const problems: string[] = [];
+    const telemetry = startTelemetry({
+      serviceVersion: '0',
+      buildId: 'full',
+      spansFile: path,
+      onProblem: (message) => problems.push(message),
+    });
+    for (let i = 0; i < 1000; i++) telemetry.tracer.startSpan('span').end();
+    await telemetry.shutdown();
+    expect(problems).toEqual([
+      expect.stringMatching(/^cannot write to the spans file .*spans\.otlp\.jsonl: no space left on device/),
     ]);
   });
 });

@@ -2,12 +2,12 @@ import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import { type ExportResult, ExportResultCode, suppressTracing } from '@opentelemetry/core';
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base';
 import type { ExportConfig } from '../../config/telemetry-config';
+import { within } from '../../util/within';
 import { printable } from '../../util/words';
 import { roughSize } from '../sampling/rough-size';
 import { messageOf } from '../tracing/record-error';
 import { type SinkTimers, systemTimers } from './sink-timers';
 import { SpanDelivery } from './span-delivery';
-import { within } from './span-pipeline';
 import type { Piece } from './span-queue';
 import type { SendResult, SinkStatus, SpanSink } from './span-sink';
 

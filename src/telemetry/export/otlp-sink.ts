@@ -106,7 +106,7 @@ function weighed({ count, bytes }: EncodedSpans): EncodedPiece {
 /** A folder for each collector: what was meant for one is never sent to another, also when the configuration changes. */
 function createSpool(
   { directory, maxBytes, maxAgeMs }: NonNullable<ExportConfig['spool']>,
-  { encoder, endpoint, onProblem, timers }: OtlpSinkOptions,
+  { encoder, endpoint, timers }: OtlpSinkOptions,
 ): Spool {
   const { origin, host, pathname } = new URL(endpoint);
   const hash = createHash('sha256').update(origin + pathname);
@@ -116,7 +116,6 @@ function createSpool(
     format: encoder.contentType === 'application/json' ? 'json' : 'protobuf',
     maxBytes,
     maxAgeMs,
-    onProblem,
     timers,
   });
 }

@@ -36,6 +36,8 @@ export interface PieceStoreEvents {
   adopted(spans: number): void;
   /** Spans are not here any more. */
   dropped(spans: number, reason: DropReason): void;
+  /** To be told. */
+  problem(message: string): void;
 }
 
 export interface StoredBatch<P extends Piece> extends Piece {
@@ -133,6 +135,7 @@ export class SpanDelivery<P extends Piece> {
         this.pumpSoon();
       },
       dropped: (spans, reason) => this.drop('spooled', spans, reason),
+      problem: (message) => this.say(message),
     });
   }
 
@@ -467,7 +470,11 @@ export class SpanDelivery<P extends Piece> {
   }
 
   private say(message: string): void {
-    this.options.onProblem(message);
+    try {
+      this.options.onProblem(message);
+    } catch {
+      // Spans are not lost because nobody can be told.
+    }
   }
 }
 

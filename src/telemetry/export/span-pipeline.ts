@@ -1,5 +1,6 @@
 import { type SpanContext, TraceFlags } from '@opentelemetry/api';
 import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace-base';
+import { within } from '../../util/within';
 import type { SpanSink } from './span-sink';
 
 /** Spans that are handed on at a time: enough to be quick, few enough to hold up nobody for long. */
@@ -114,20 +115,5 @@ function guarded(call: () => void): void {
     call();
   } catch {
     // Somebody else's processor: its faults are not the application's.
-  }
-}
-
-/** Waits for work that may fail or never end, but not longer than that. */
-export async function within(timeoutMs: number, work: () => Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs);
-  });
-  try {
-    await Promise.race([work(), late]);
-  } catch {
-    // The one who waits wants only the end of it.
-  } finally {
-    clearTimeout(timer);
   }
 }

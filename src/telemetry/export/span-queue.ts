@@ -106,12 +106,14 @@ export class SpanQueue<P extends Piece> {
     if (first === undefined) return;
     let place = this.head;
     for (let entry = this.entries[place]; entry && entry.serial < first.serial; entry = this.entries[place]) place++;
-    if (place === this.head) {
-      const free = Math.min(this.head, entries.length);
-      this.entries.splice(this.head - free, free, ...entries);
-      this.head -= free;
+    if (place === this.head && this.head >= entries.length) {
+      this.head -= entries.length;
+      entries.forEach((entry, i) => {
+        this.entries[this.head + i] = entry;
+      });
     } else {
-      this.entries.splice(place, 0, ...entries);
+      this.entries = this.entries.slice(this.head, place).concat(entries, this.entries.slice(place));
+      this.head = 0;
     }
     for (const entry of entries) this.weigh(entry, 1);
   }

@@ -13,13 +13,15 @@ const FORMATS: readonly SpoolFormat[] = ['protobuf', 'json'];
  *   header  magic 8 · format 1 · unused 7 · made at, ms f64 · read up to u32 · its complement u32
  *   record  bytes u32 · spans u32 · written at, ms f64 · CRC-32 of the bytes u32 · CRC-32 of these 20 u32 · the bytes
  */
-const HEADER_BYTES = 32;
+export const HEADER_BYTES = 32;
+const FORMAT = 8;
+const MADE_AT = 16;
 const READ_UP_TO = 24;
 const RECORD_BYTES = 24;
 
-/** What a piece takes on disk. */
-export function recordSize(piece: EncodedSpans): number {
-  return RECORD_BYTES + piece.bytes.length;
+/** What a piece takes on disk, in a segment that is there. */
+export function recordSize({ bytes }: EncodedSpans): number {
+  return RECORD_BYTES + bytes.length;
 }
 
 interface RecordHeader {
@@ -63,8 +65,8 @@ export class SpoolSegment {
   static create(path: string, format: SpoolFormat, now: number): SpoolSegment {
     const header = Buffer.alloc(HEADER_BYTES);
     MAGIC.copy(header);
-    header.writeUInt8(FORMATS.indexOf(format), 8);
-    header.writeDoubleLE(now, 16);
+    header.writeUInt8(FORMATS.indexOf(format), FORMAT);
+    header.writeDoubleLE(now, MADE_AT);
     putReadUpTo(header, HEADER_BYTES, READ_UP_TO);
     const segment = new SpoolSegment(path, format, now, HEADER_BYTES, 0, HEADER_BYTES, now);
     segment.fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
@@ -88,14 +90,28 @@ export class SpoolSegment {
     try {
       const { size } = fstatSync(fd);
       const header = readBytes(fd, 0, HEADER_BYTES);
-      const format = FORMATS[header[8] ?? -1];
-      if (header.length < HEADER_BYTES || !header.subarray(0, 8).equals(MAGIC) || !format) return undefined;
-      const madeAt = header.readDoubleLE(16);
+      const format = readFormat(header);
+      if (format === undefined) return undefined;
+      const madeAt = header.readDoubleLE(MADE_AT);
       const start = readUpTo(header, size);
       const segment = new SpoolSegment(path, format, madeAt, start, 0, start, madeAt);
       return { segment, unreadable: segment.findRecords(fd, size) };
     } finally {
       closeSync(fd);
+    }
+  }
+
+  /** @returns undefined where it is no segment, or cannot be read */
+  static formatOf(path: string): SpoolFormat | undefined {
+    try {
+      const fd = openSync(path, constants.O_RDONLY);
+      try {
+        return readFormat(readBytes(fd, 0, HEADER_BYTES));
+      } finally {
+        closeSync(fd);
+      }
+    } catch {
+      return undefined;
     }
   }
 
@@ -202,6 +218,11 @@ export class SpoolSegment {
       this.lastAt = record.writtenAt;
     }
   }
+}
+
+function readFormat(header: Buffer): SpoolFormat | undefined {
+  const isOurs = header.length === HEADER_BYTES && header.subarray(0, MAGIC.length).equals(MAGIC);
+  return isOurs ? FORMATS[header.readUInt8(FORMAT)] : undefined;
 }
 
 function recordHeader({ bytes, count }: EncodedSpans, now: number): Buffer {

@@ -6,11 +6,13 @@ import type { PieceStore, PieceStoreEvents, StoredBatch } from './span-delivery'
 import type { Piece } from './span-queue';
 import type { EncodedSpans } from './span-sink';
 import { folderName, isLeft, ownSpoolOwner, TOUCHED_EVERY_MS } from './spool-owner';
-import { recordSize, type SegmentPart, type SpoolFormat, SpoolSegment } from './spool-segment';
+import { HEADER_BYTES, recordSize, type SegmentPart, type SpoolFormat, SpoolSegment } from './spool-segment';
 
 /** A segment is removed as a whole: small ones lose less when the spool is full, large ones are fewer files. */
 const SEGMENT_BYTES = 4 * 1024 * 1024;
 const SEGMENTS_AT_LEAST = 8;
+/** What the system says when it is short of something else than disk. */
+const TEMPORARY: ReadonlySet<string> = new Set(['EAGAIN', 'EINTR', 'EMFILE', 'ENFILE', 'ENOMEM']);
 /** How long a disk that failed is left alone. */
 const DISK_PAUSE_MS = 1000;
 
@@ -21,7 +23,6 @@ export interface SpoolOptions {
   /** For this process, with what it took over from others. */
   readonly maxBytes: number;
   readonly maxAgeMs: number;
-  readonly onProblem: (message: string) => void;
   readonly timers?: SinkTimers;
 }
 
@@ -38,8 +39,8 @@ interface TakenPart extends StoredBatch<StoredPiece> {
  *     DIRECTORY/<process>/0000000001.spans …      written by that process only, oldest first
  *     DIRECTORY/left-<random>/…                   left by one that ended in order
  *
- * Each process has a folder of its own, and takes over those of processes that are gone, by renaming them. What another one
- * wrote in another format is kept until it is too old: a process that sends that format may come.
+ * Each process has a folder of its own, and takes over those of processes that are gone, by renaming them. One with spans in
+ * another format is left for a process that sends that format, until they are too old.
  *
  * Writes go to the system's cache, and are not waited for beyond that: they outlive the process, also one that is killed, but
  * not a power cut. What a collector has taken is removed afterwards; a process that is killed in between makes the next one
@@ -71,7 +72,7 @@ export class Spool implements PieceStore<StoredPiece> {
   }
 
   get isEmpty(): boolean {
-    return !this.segments.some((segment) => segment.format === this.options.format && !segment.isEmpty);
+    return this.segments.every((segment) => segment.isEmpty);
   }
 
   open(events: PieceStoreEvents): void {
@@ -109,7 +110,7 @@ export class Spool implements PieceStore<StoredPiece> {
     if (this.taken) return undefined;
     const now = this.timers.now();
     this.expire(now);
-    for (const segment of this.segments.filter(({ format }) => format === this.options.format)) {
+    for (const segment of [...this.segments]) {
       try {
         const part = segment.read(maxSpans, maxBytes, now - this.options.maxAgeMs);
         this.tell(part.unreadable, 'unreadable');
@@ -121,7 +122,8 @@ export class Spool implements PieceStore<StoredPiece> {
           return this.taken;
         }
         this.forget(segment);
-      } catch {
+      } catch (error) {
+        if (TEMPORARY.has((error as NodeJS.ErrnoException).code ?? '')) return undefined;
         this.giveUp(segment, 'unreadable');
       }
     }
@@ -164,17 +166,14 @@ export class Spool implements PieceStore<StoredPiece> {
   // Writing
 
   /** Pieces that go into one segment, for which there is room now. */
-  private runOf(pieces: readonly StoredPiece[], from: number): StoredPiece[] {
-    const run: StoredPiece[] = [];
-    let bytes = 0;
-    for (const piece of pieces.slice(from)) {
-      const size = recordSize(piece);
-      if (run.length > 0 && bytes + size > this.segmentBytes) break;
-      if (!this.makeRoom(bytes + size)) break;
-      run.push(piece);
-      bytes += size;
+  private runOf(pieces: readonly StoredPiece[], from: number): readonly StoredPiece[] {
+    let size = HEADER_BYTES;
+    let end = from;
+    for (; end < pieces.length; end++) {
+      size += recordSize(pieces[end] as StoredPiece);
+      if ((end > from && size > this.segmentBytes) || !this.makeRoom(size)) break;
     }
-    return run;
+    return pieces.slice(from, end);
   }
 
   private get segmentBytes(): number {
@@ -226,8 +225,10 @@ export class Spool implements PieceStore<StoredPiece> {
   private sayBroken(error: unknown): void {
     if (this.saidBroken) return;
     this.saidBroken = true;
-    const { directory, onProblem } = this.options;
-    onProblem(`cannot write to the spool ${directory}: ${describeSystemError(error)}; spans wait in memory instead`);
+    const { directory } = this.options;
+    this.events?.problem(
+      `cannot write to the spool ${directory}: ${describeSystemError(error)}; spans wait in memory instead`,
+    );
   }
 
   // Giving up
@@ -281,7 +282,7 @@ export class Spool implements PieceStore<StoredPiece> {
       const path = join(directory, name);
       if (this.folders.has(path)) continue;
       try {
-        if (!isLeft(path, name, now)) continue;
+        if (!isLeft(path, name, now) || !this.isForUs(path, now)) continue;
         const ours = join(directory, folderName(ownSpoolOwner()));
         // First touched, then renamed: whoever sees it by its new name sees that its owner is there.
         touch(path, now);
@@ -296,10 +297,24 @@ export class Spool implements PieceStore<StoredPiece> {
     this.makeRoom(0);
   }
 
+  /** Whether somebody has to take it over and it can be us: we send what is in it, or there is nothing left to send. */
+  private isForUs(folder: string, now: number): boolean {
+    const { format, maxAgeMs, directory } = this.options;
+    const young = segmentFiles(folder).filter((path) => statSync(path).mtimeMs >= now - maxAgeMs);
+    const formats = new Set(young.map((path) => SpoolSegment.formatOf(path)));
+    if (formats.size === 0 || formats.has(format)) return true;
+    for (const other of formats) {
+      if (other === undefined || this.saidFormats.has(other)) continue;
+      this.saidFormats.add(other);
+      this.events?.problem(
+        `the spool ${directory} holds spans in ${other} of an earlier process; they wait for one that sends ${other}`,
+      );
+    }
+    return false;
+  }
+
   private readFolder(folder: string, now: number): void {
-    for (const name of readdirSync(folder).sort()) {
-      if (!name.endsWith('.spans')) continue;
-      const path = join(folder, name);
+    for (const path of segmentFiles(folder)) {
       try {
         const found = SpoolSegment.open(path);
         if (found) this.takeOver(found.segment, found.unreadable);
@@ -312,18 +327,15 @@ export class Spool implements PieceStore<StoredPiece> {
   }
 
   private takeOver(segment: SpoolSegment, unreadable: number): void {
-    const spans = segment.spans + unreadable;
-    if (spans > 0) this.events?.adopted(spans);
+    const { spans } = segment;
+    if (spans + unreadable > 0) this.events?.adopted(spans + unreadable);
     this.tell(unreadable, 'unreadable');
-    if (segment.isEmpty) return segment.delete();
-    this.segments.push(segment);
-    const { format } = segment;
-    const { directory, onProblem } = this.options;
-    if (format === this.options.format || this.saidFormats.has(format)) return;
-    this.saidFormats.add(format);
-    onProblem(
-      `the spool ${directory} holds spans in ${format} of an earlier process; they wait for one that sends ${format}`,
-    );
+    if (segment.format === this.options.format && !segment.isEmpty) {
+      this.segments.push(segment);
+    } else {
+      this.tell(spans, 'too-old');
+      segment.delete();
+    }
   }
 
   /** Tells others that we are there, and looks for what they left. */
@@ -332,7 +344,8 @@ export class Spool implements PieceStore<StoredPiece> {
       for (const folder of [...this.folders]) {
         try {
           touch(folder, this.timers.now());
-        } catch {
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'ENOENT') continue;
           // Taken away from us: it went untouched for too long, or somebody tidied up.
           for (const segment of this.segmentsIn(folder)) this.giveUp(segment, 'unreadable');
           this.folders.delete(folder);
@@ -347,6 +360,11 @@ export class Spool implements PieceStore<StoredPiece> {
 
 function touch(path: string, now: number): void {
   utimesSync(path, now / 1000, now / 1000);
+}
+
+function segmentFiles(folder: string): string[] {
+  const names = readdirSync(folder).filter((name) => name.endsWith('.spans'));
+  return names.sort().map((name) => join(folder, name));
 }
 
 function foldersIn(directory: string): string[] {

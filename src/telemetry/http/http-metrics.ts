@@ -5,7 +5,7 @@ import {
   type MetricRegistry,
   type UpDownCounterSeries,
 } from '../metrics/metric-registry';
-import type { EndedRequest, HttpMetrics } from './http-server-tracing';
+import { type EndedRequest, type HttpMetrics, UNMATCHED } from './http-server-tracing';
 
 /** The series that a request counts for. */
 interface RequestSeries {
@@ -77,7 +77,8 @@ export class RequestMetrics implements HttpMetrics {
       semanticDuration: this.semanticDuration.bind({
         'http.request.method': method,
         'url.scheme': scheme,
-        'http.route': route,
+        // The conventions want none where no route was taken.
+        'http.route': route === UNMATCHED ? undefined : route,
         'http.response.status_code': status,
         ...(status >= 500 && { 'error.type': String(status) }),
       }),

@@ -1,7 +1,6 @@
 import { JsonLogsSerializer, ProtobufLogsSerializer } from '@opentelemetry/otlp-transformer';
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import type { ExportConfig, OtlpTarget } from '../../config/telemetry-config';
-import { shownEndpoint } from '../../util/shown-endpoint';
 import type { Sender } from '../export/span-sink';
 import type { Redactor } from '../privacy/redactor';
 import { LogPipe } from './log-pipe';
@@ -16,9 +15,10 @@ export function createLogPipe(
   onProblem: (message: string) => void,
 ): LogPipe {
   const serializer = target.protocol === 'http/json' ? JsonLogsSerializer : ProtobufLogsSerializer;
+  const sender = createSender(target);
   return new LogPipe({
-    endpoint: shownEndpoint(target.endpoint),
-    sender: createSender(target),
+    endpoint: new URL(target.endpoint).origin,
+    sender,
     encode: (records: readonly ReadableLogRecord[]) => {
       const bytes = serializer.serializeRequest(records.map((record) => redactor.logRecord(record)));
       if (bytes === undefined) throw new Error('the records cannot be encoded');

@@ -1,8 +1,11 @@
 import type { AnyValue } from '@opentelemetry/api-logs';
 import type { LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord } from '@opentelemetry/sdk-logs';
 import type { ExportConfig } from '../../config/telemetry-config';
+import { within } from '../../util/within';
 import { count } from '../../util/words';
-import type { DropReason, Sender, SendResult, SinkStatus } from '../export/span-sink';
+import { systemTimers } from '../export/sink-timers';
+import { SpanAccount } from '../export/span-account';
+import type { Sender, SendResult, SinkStatus } from '../export/span-sink';
 
 export interface LogPipeOptions {
   /** Fit to be shown. */
@@ -35,20 +38,13 @@ interface Waiting {
 export class LogPipe implements LogRecordProcessor {
   private readonly queue: Waiting[] = [];
   private queuedBytes = 0;
-  private made = 0;
-  private exported = 0;
-  private readonly dropped: Record<DropReason, number> = {
-    'queue-full': 0,
-    rejected: 0,
-    'too-old': 0,
-    shutdown: 0,
-    unreadable: 0,
-  };
+  /** Its rule is that of spans: what came in is somewhere. */
+  private readonly account = new SpanAccount();
   private healthy = true;
   private hasRoom = true;
   private lastSuccessAt: number | undefined;
   private lastError: SinkStatus['lastError'];
-  private timer: NodeJS.Timeout | undefined;
+  private cancelTimer: (() => void) | undefined;
   private sending: Promise<void> | undefined;
   /** Ends a back-off early. */
   private hurry: () => void = () => {};
@@ -58,15 +54,10 @@ export class LogPipe implements LogRecordProcessor {
   constructor(private readonly options: LogPipeOptions) {}
 
   get status(): SinkStatus {
-    const gone = Object.values(this.dropped).reduce((sum, some) => sum + some, this.exported);
     return {
+      ...this.account.counts,
       exporter: 'otlp',
       endpoint: this.options.endpoint,
-      made: this.made,
-      exported: this.exported,
-      queued: this.made - gone,
-      spooled: 0,
-      dropped: { ...this.dropped },
       queuedBytes: this.queuedBytes,
       spooledBytes: 0,
       lastSuccessAt: this.lastSuccessAt,
@@ -77,26 +68,26 @@ export class LogPipe implements LogRecordProcessor {
 
   onEmit(record: ReadWriteLogRecord): void {
     const { maxQueueBytes, maxBatchSpans, scheduleDelayMs } = this.options.limits;
-    this.made++;
-    if (this.ended) return this.drop('shutdown', 1);
+    if (this.ended) return this.account.enter('shutdown', 1);
     const bytes = weightOf(record);
     if (this.queuedBytes + bytes > maxQueueBytes) {
       if (this.hasRoom) this.options.onProblem('logs: too many wait to be sent; further ones are dropped');
       this.hasRoom = false;
-      return this.drop('queue-full', 1);
+      return this.account.enter('queue-full', 1);
     }
+    this.account.enter('queued', 1);
     this.queue.push({ record, bytes });
     this.queuedBytes += bytes;
     if (this.queue.length >= maxBatchSpans) this.send();
     // Waiting keeps no process alive: whoever wants its last records sent shuts telemetry down.
-    else this.timer ??= setTimeout(() => this.send(), scheduleDelayMs).unref();
+    else this.cancelTimer ??= systemTimers.after(scheduleDelayMs, () => this.send());
   }
 
   /** Resolves when all that is here is sent or given up, or the time is over. Never rejects. */
   async flush(timeoutMs: number): Promise<void> {
     this.send();
     this.hurry();
-    await within(timeoutMs, this.sending);
+    await within(timeoutMs, async () => this.sending);
   }
 
   /** Flushes, then gives up what is left. Never rejects; a second call waits for the same end. */
@@ -118,19 +109,21 @@ export class LogPipe implements LogRecordProcessor {
     this.stop.abort();
     this.hurry();
     await this.sending;
-    clearTimeout(this.timer);
+    this.cancelTimer?.();
     this.options.sender.close();
-    this.drop('shutdown', this.queue.splice(0).length);
+    this.account.move('queued', 'shutdown', this.queue.splice(0).length);
     this.queuedBytes = 0;
-    const lost = this.dropped.shutdown;
+    const lost = this.account.counts.dropped.shutdown;
     if (lost > 0) this.options.onProblem(`logs: ${count(lost, 'record')} could not be sent before the end`);
   }
 
   private send(): void {
-    clearTimeout(this.timer);
-    this.timer = undefined;
+    this.cancelTimer?.();
+    this.cancelTimer = undefined;
     this.sending ??= this.drain().finally(() => {
       this.sending = undefined;
+      // What came when all was sent, but before anybody could see it.
+      if (this.queue.length > 0 && !this.stop.signal.aborted) this.send();
     });
   }
 
@@ -164,12 +157,12 @@ export class LogPipe implements LogRecordProcessor {
     } catch {
       // One of them is to blame, and only that one is given up.
       if (records.length > 1) for (const record of records) await this.sendBatch([record]);
-      else this.drop('unreadable', 1);
+      else this.account.move('queued', 'unreadable', 1);
       return;
     }
     const { sender, limits } = this.options;
     for (let backoffMs = limits.initialBackoffMs; ; backoffMs = Math.min(backoffMs * 2, limits.maxBackoffMs)) {
-      if (this.stop.signal.aborted) return this.drop('shutdown', records.length);
+      if (this.stop.signal.aborted) return this.account.move('queued', 'shutdown', records.length);
       const result = await sender.send(body, records.length, this.stop.signal);
       if (result.kind !== 'retry') return this.conclude(result, records.length);
       if (!this.stop.signal.aborted) {
@@ -181,21 +174,17 @@ export class LogPipe implements LogRecordProcessor {
 
   private conclude(result: Exclude<SendResult, { kind: 'retry' }>, records: number): void {
     if (result.kind === 'refused') {
-      this.drop('rejected', records);
+      this.account.move('queued', 'rejected', records);
       this.fail(`${this.options.endpoint} refuses them: ${result.message}`);
       return;
     }
-    this.exported += records - result.rejected;
-    this.drop('rejected', result.rejected);
+    this.account.move('queued', 'exported', records - result.rejected);
+    this.account.move('queued', 'rejected', result.rejected);
     this.lastSuccessAt = Date.now();
     if (result.rejected > 0) {
       const words = `${this.options.endpoint} rejected ${count(result.rejected, 'record')}`;
       this.fail(result.message ? `${words}: ${result.message}` : words);
     } else this.healthy = true;
-  }
-
-  private drop(reason: DropReason, records: number): void {
-    this.dropped[reason] += records;
   }
 
   private fail(message: string): void {
@@ -206,38 +195,34 @@ export class LogPipe implements LogRecordProcessor {
 
   private pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms).unref();
+      const cancel = systemTimers.after(ms, resolve);
       this.hurry = () => {
-        clearTimeout(timer);
+        cancel();
         resolve();
       };
     });
   }
 }
 
-function within(ms: number, work: Promise<void> | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    void work?.then(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
-}
-
 const RECORD_BYTES = 128;
-const MAX_DEPTH = 8;
+const VALUE_BYTES = 8;
+const MAX_VALUES = 1000;
 
+/** Near enough for a bound: characters count for bytes, and what comes after a thousand values is not looked at. */
 function weightOf({ body, attributes }: ReadableLogRecord): number {
-  return RECORD_BYTES + bytesOf(body, 0) + bytesOf(attributes, 0);
-}
-
-/** Near enough for a bound: characters count for bytes. */
-function bytesOf(value: AnyValue, depth: number): number {
-  if (typeof value === 'string') return value.length;
-  if (typeof value !== 'object' || value === null || depth > MAX_DEPTH) return 8;
-  if (value instanceof Uint8Array) return value.length;
-  let bytes = 8;
-  for (const [key, item] of Object.entries(value)) bytes += key.length + bytesOf(item as AnyValue, depth + 1);
+  let bytes = RECORD_BYTES;
+  const values: AnyValue[] = [body, attributes];
+  for (let i = 0; i < values.length && i < MAX_VALUES; i++) {
+    const value = values[i];
+    bytes += VALUE_BYTES;
+    if (typeof value === 'string' || value instanceof Uint8Array) bytes += value.length;
+    else if (Array.isArray(value)) values.push(...value.slice(0, MAX_VALUES));
+    else if (typeof value === 'object' && value !== null) {
+      for (const [key, item] of Object.entries(value)) {
+        bytes += key.length;
+        values.push(item);
+      }
+    }
+  }
   return bytes;
 }

@@ -8,7 +8,10 @@ export const TRACE_LOGGER_OPTIONS = Symbol('TRACE_LOGGER_OPTIONS');
 
 /** How {@link TraceLogger} writes, beside what Nest's own console logger can be told. */
 export interface TraceLoggerOptions extends ConsoleLoggerOptions {
-  /** Least level that is written. Default: that of the telemetry config (`logs.level`); all, where there is none. `logLevels` wins over it. */
+  /**
+   * Least level that is written. Nest's own option `logLevels` wins over it. Default: that of the telemetry config (`logs.level`), or all
+   * where there is none.
+   */
   readonly level?: LogLevel;
   /**
    * Write every level to standard error, for programs whose standard output is read by another one, as that of an MCP server is.

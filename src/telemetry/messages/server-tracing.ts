@@ -60,7 +60,7 @@ function traceHandler(handler: Handler, planFor: (args: unknown[]) => SpanPlan, 
     if (active === undefined) return handler.apply(this, args);
     const work = { plan: planFor(args), parent: parentOf(active, args), ...(isGrpc && GRPC_STATUS) };
     const call = new HandledMessage(active, work, args[1] ?? args[0], handler.next !== undefined);
-    if (!call.span.isRecording()) return active.run(call.context, handler, this, args);
+    // Also where nothing is recorded: what is lazy in the result then runs in this context, and starts no trace of its own.
     return followHandler(active.run(call.context, handler, this, args), call);
   };
   // Of the handlers of one event each calls the next, which it expects on itself.

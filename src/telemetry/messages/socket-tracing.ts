@@ -51,7 +51,6 @@ function traceHandler(handler: MessageHandler): MessageHandler {
       const active = activeTracing();
       if (active === undefined) return callback.apply(this, args);
       const call = new HandledMessage(active, { plan, parent: parentOf(active) }, args);
-      if (!call.span.isRecording()) return active.run(call.context, callback, this, args);
       return followHandler(active.run(call.context, callback, this, args), call);
     },
   };

@@ -11,7 +11,7 @@ import {
 } from '@opentelemetry/sdk-metrics';
 import type { MetricExporterConfig, TelemetryConfig } from '../../config/telemetry-config';
 import { UserError } from '../../util/user-error';
-import { within } from '../export/span-pipeline';
+import { within } from '../../util/within';
 import { messageOf } from '../tracing/record-error';
 import { MetricRegistry } from './metric-registry';
 import { MetricsServer, type Scrape } from './metrics-server';

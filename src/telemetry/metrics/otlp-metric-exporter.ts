@@ -107,13 +107,14 @@ export class OtlpMetricExporter implements PushMetricExporter {
   }
 
   private async deliver(metrics: ResourceMetrics): Promise<void> {
+    const all = this.waiting.splice(0);
     const end = new AbortController();
     const abort = () => end.abort();
     const timer = setTimeout(abort, this.options.timeoutMs).unref();
     this.stop.signal.addEventListener('abort', abort);
     if (this.stop.signal.aborted) abort();
-    const all = [...this.waiting.splice(0), this.encode(metrics)];
     try {
+      all.push(this.encode(metrics));
       while (all.length > 0) {
         if (!(await this.send(all[0] as Unsent, end.signal))) break;
         all.shift();

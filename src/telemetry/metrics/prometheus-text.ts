@@ -44,7 +44,7 @@ const UNIT_WORDS: Readonly<Record<string, string>> = { s: 'seconds', By: 'bytes'
  * end in `_total`.
  *
  * Our own, beside OpenTelemetry's `PrometheusSerializer`, because that one writes neither OpenMetrics nor exemplars, puts the same
- * name twice into one answer when two scopes use it (which makes Prometheus refuse the whole answer), and takes several times as long:
+ * name twice into one answer when two scopes use it (which the format forbids), and takes several times as long:
  * here the labels of a series are written once, and kept as long as its attributes live.
  */
 export class PrometheusText {

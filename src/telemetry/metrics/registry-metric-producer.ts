@@ -15,9 +15,9 @@ import type { MetricAttributes } from './instruments';
 import {
   type AnyInstrument,
   BUCKETS,
-  Counter,
+  type Counter,
   type Exemplar,
-  Gauge,
+  type Gauge,
   Histogram,
   type HistogramSeries,
   MAX,
@@ -25,7 +25,7 @@ import {
   MIN,
   Observed,
   SUM,
-  UpDownCounter,
+  type UpDownCounter,
 } from './metric-registry';
 
 export interface RegistryMetricProducerOptions {
@@ -104,19 +104,18 @@ export class RegistryMetricProducer implements MetricProducer {
   private metricOf(instrument: AnyInstrument, at: number): MetricData {
     const descriptor = this.descriptorOf(instrument);
     if (instrument instanceof Histogram) return this.histogram(instrument, descriptor, at);
-    const { kind } = instrument.definition;
-    if (instrument instanceof Gauge || kind === 'gauge') {
-      const series = instrument instanceof Observed ? instrument.read() : (instrument as Gauge).series;
-      return {
-        descriptor,
-        aggregationTemporality: AggregationTemporality.CUMULATIVE,
-        dataPointType: DataPointType.GAUGE,
-        dataPoints: series
-          .filter(({ value }) => !Number.isNaN(value))
-          .map((one) => this.point(one, this.number(one.value, descriptor), millisToHrTime(at), at, false)),
-      };
-    }
+    if (instrument.definition.kind === 'gauge') return this.gauge(instrument as Gauge | Observed, descriptor, at);
     return this.sum(instrument as Counter | UpDownCounter | Observed, descriptor, at);
+  }
+
+  private gauge(instrument: Gauge | Observed, descriptor: MetricDescriptor, at: number): MetricData {
+    const end = millisToHrTime(at);
+    const series = instrument instanceof Observed ? instrument.read() : instrument.series;
+    const dataPoints = [...series]
+      .filter(({ value }) => !Number.isNaN(value))
+      .map((one) => this.point(one, this.number(one.value, descriptor), end, at, false));
+    const aggregationTemporality = AggregationTemporality.CUMULATIVE;
+    return { descriptor, aggregationTemporality, dataPointType: DataPointType.GAUGE, dataPoints };
   }
 
   private sum(instrument: Counter | UpDownCounter | Observed, descriptor: MetricDescriptor, at: number): MetricData {

@@ -3,8 +3,8 @@ import type { AnyValue, AnyValueMap } from '@opentelemetry/api-logs';
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace-base';
 import type { RedactionConfig } from '../../config/telemetry-config';
+import { globs } from '../../util/globs';
 import { boundedMemo } from './bounded-memo';
-import { nameMatcher } from './name-patterns';
 import { REDACTED } from './redacted';
 import { RedactedSpan, type SpanContent } from './redacted-span';
 import { isSecretName } from './secret-names';
@@ -262,7 +262,7 @@ class RuleRedactor implements Redactor {
 }
 
 function inAnyCase(patterns: readonly string[]): (key: string) => boolean {
-  const matches = nameMatcher(patterns.map((pattern) => pattern.toLowerCase()));
+  const matches = globs(patterns.map((pattern) => pattern.toLowerCase()));
   return (key) => matches(key.toLowerCase());
 }
 

@@ -63,15 +63,16 @@ function secretValue(text: string, operator: number, done: number): Place | unde
   let end = endOf(text, start, bareEnd(name, isEquals, inUrl));
   // Of `secret= token="x"`, the value of the second is not to be left behind.
   if (end > start && text.charCodeAt(end - 1) === EQUALS) end = quotedValue(text, end)?.end ?? end;
-  const says = text.slice(start, Math.min(end, start + 16));
-  return NO_SECRET.test(says) ? undefined : { start, end };
+  // Of an object, its own names decide.
+  if (!isEquals && text[start] === '{') return undefined;
+  return NO_SECRET.test(text.slice(start, Math.min(end, start + 16))) ? undefined : { start, end };
 }
 
 /** `==`, `!=`, `<=`, `=>` … */
 const COMPARISON = /[!<>=]=|=[=>~]/;
 
-/** Nothing, a word that stands for nothing, a place for a value in SQL, or an object, whose own names decide. */
-const NO_SECRET = /^(?:|null|nil|none|undefined|true|false|\$\d+|\?|%s|\{.*)[,;)]?$/is;
+/** Nothing, a word that stands for nothing, or a place for a value in SQL. */
+const NO_SECRET = /^(?:|null|nil|none|undefined|true|false|\$\d+|\?|%s)[,;)]?$/i;
 
 const QUOTE = /["'`]/;
 const BLANKS = [9, 32];

@@ -1,7 +1,7 @@
 import { ROOT_CONTEXT } from '@opentelemetry/api';
 import { SamplingDecision, TraceIdRatioBasedSampler } from '@opentelemetry/sdk-trace-base';
 import type { SamplingRule } from '../../config/telemetry-config';
-import { nameMatcher } from '../privacy/name-patterns';
+import { globs } from '../../util/globs';
 
 /** A {@link SamplingRule}, ready to be asked. */
 export interface Ruling {
@@ -13,7 +13,7 @@ export interface Ruling {
 
 /** Finds the first rule that fits the name of a span. */
 export function samplingRules(rules: readonly SamplingRule[]): (name: string) => Ruling | undefined {
-  const entries = rules.map(({ span, ratio }) => ({ fits: nameMatcher([span]), ruling: rulingFor(ratio) }));
+  const entries = rules.map(({ span, ratio }) => ({ fits: globs([span]), ruling: rulingFor(ratio) }));
   return (name) => entries.find(({ fits }) => fits(name))?.ruling;
 }
 

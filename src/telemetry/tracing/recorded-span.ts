@@ -37,7 +37,7 @@ const UNSET: SpanStatus = { code: SpanStatusCode.UNSET };
  * either end, no copies of what is empty, and times in the exporters' form only when they are asked for.
  */
 export class RecordedSpan implements Span, ReadableSpan {
-  readonly attributes: Attributes = {};
+  attributes: Attributes = {};
   events: TimedEvent[] = NO_EVENTS;
   links: Link[] = NO_LINKS;
   status: SpanStatus = UNSET;
@@ -130,6 +130,22 @@ export class RecordedSpan implements Span, ReadableSpan {
     attributes[key] =
       kind === 'number' || kind === 'boolean' ? value : cut(value, origin.limits.attributeValueLengthLimit);
     return this;
+  }
+
+  /**
+   * Takes over attributes that are known to be valid, as the first ones: nothing is checked but the limits, and nothing copied.
+   *
+   * @param count how many there are
+   * @param longest length of the longest text among them
+   */
+  adoptAttributes(attributes: Attributes, count: number, longest: number): void {
+    const { attributeCountLimit, attributeValueLengthLimit } = this.origin.limits;
+    if (this.attributeCount > 0 || count > attributeCountLimit || longest > attributeValueLengthLimit) {
+      this.setAttributes(attributes);
+      return;
+    }
+    this.attributes = attributes;
+    this.attributeCount = count;
   }
 
   setAttributes(attributes: Attributes): this {

@@ -20,7 +20,8 @@ import { SpanScope, spanIn } from './span-scope';
 /** What `@Span` takes beside a name: OpenTelemetry's own options, and two of ours. */
 export interface MethodSpanOptions extends SpanOptions {
   /**
-   * Makes attributes of the result: of the value that a promise resolves to, of the last value of an Observable or a generator. What it throws is recorded
+   * Makes attributes of the result: of the value that a promise resolves to, of the last value of an Observable, of what a
+   * generator returns or, where it returns nothing, gave last. What it throws is recorded
    * on the span and goes no further.
    */
   // biome-ignore lint/suspicious/noExplicitAny: the result is whatever the method returns
@@ -276,6 +277,11 @@ function endWithCallback(args: { length: number; [at: number]: unknown }, call: 
     else call.succeed(results[0]);
     return call.active.run(caller, callback as never, this, [error, ...results]);
   };
-  args[last] = disguise(replacement, callback as Method);
+  args[last] = replacement;
+  try {
+    disguise(replacement, callback as Method);
+  } catch {
+    // A callback that does not let itself be looked at.
+  }
   return true;
 }

@@ -11,7 +11,9 @@ beforeEach(() => {
 });
 
 const piece = (name: string, count = 1, size = 10): Named => ({ name, count, size });
-const push = (...names: string[]) => names.forEach((name) => queue.push(piece(name)));
+const push = (...names: string[]) => {
+  for (const name of names) queue.push(piece(name));
+};
 const take = (maxSpans = 1, maxBytes = 1000) => queue.take(maxSpans, maxBytes) as Batch<Named>;
 const names = (batch: Batch<Named> | undefined) => batch?.pieces.map(({ name }) => name).join('');
 const rest = () => {

@@ -77,7 +77,7 @@ export class Recorder {
   }
 
   /** Runs work below a root span of this name. */
-  async within<T>(name: string, work: () => T): Promise<Awaited<T>> {
+  async within<T>(name: string, work: () => T | Promise<T>): Promise<T> {
     return this.tracing.tracer.startActiveSpan(name, async (span) => {
       try {
         return await work();

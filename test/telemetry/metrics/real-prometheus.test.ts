@@ -89,7 +89,11 @@ withPrometheus('a real Prometheus', () => {
 
   /** Prometheus scrapes when it likes, and can only be asked whether it has. */
   async function until(isTrue: () => Promise<boolean>): Promise<void> {
-    while (!(await isTrue().catch(() => false))) await new Promise((resolve) => setTimeout(resolve, 50));
+    for (let tries = 0; tries < PATIENCE_MS / 50; tries++) {
+      if (await isTrue().catch(() => false)) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error('Prometheus did not get there');
   }
 
   test('takes the answer whole', async () => {

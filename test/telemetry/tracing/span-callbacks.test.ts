@@ -23,10 +23,8 @@ class Work {
   }
 
   @Span('work', { callback: true })
-  fail(done: Done, callFirst: boolean): void;
-  fail(callFirst: boolean, done: Done): void;
-  fail(callFirst: unknown, done: unknown): void {
-    if (callFirst === true) (done as Done)(null);
+  fail(callFirst: boolean, done: Done): void {
+    if (callFirst) done(null);
     throw new Error('at once');
   }
 

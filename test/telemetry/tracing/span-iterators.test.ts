@@ -220,7 +220,7 @@ describe('generators', () => {
         },
       ])
         for (const _ of work.described(make()));
-      if (mode.records) expect(telemetry.spans.map((span) => span.attributes.last)).toEqual([1, 2]);
+      if (mode.records) expect(telemetry.spans.map((span) => span.attributes.last)).toEqual(['returned', 2]);
     },
   );
 });

@@ -91,7 +91,8 @@ const UNSAMPLED = trace.wrapSpanContext({
   traceFlags: TraceFlags.NONE,
 });
 
-function own(sampler: Sampler, caller = HERE): StartedMode {
+/** Our tracing with this sampler for roots. */
+export function startOwn(sampler: Sampler = new AlwaysOnSampler(), caller = HERE): StartedMode {
   context.setGlobalContextManager(spanContextManager.enable());
   const started: StartedMode = new StartedMode(caller, () => release());
   const provider = new SpanTracerProvider({
@@ -127,7 +128,7 @@ export const RECORDING: Mode = {
   title: 'recording',
   records: true,
   carriesContext: true,
-  start: () => own(new AlwaysOnSampler()),
+  start: () => startOwn(new AlwaysOnSampler()),
 };
 
 export const FOREIGN_SDK: Mode = {
@@ -155,14 +156,14 @@ export const ROOT_UNSAMPLED: Mode = {
   title: 'the sampler says no',
   records: false,
   carriesContext: true,
-  start: () => own(new AlwaysOffSampler()),
+  start: () => startOwn(new AlwaysOffSampler()),
 };
 
 export const PARENT_UNSAMPLED: Mode = {
   title: 'the parent is not sampled',
   records: false,
   carriesContext: true,
-  start: () => own(new AlwaysOnSampler(), trace.setSpan(HERE, UNSAMPLED)),
+  start: () => startOwn(new AlwaysOnSampler(), trace.setSpan(HERE, UNSAMPLED)),
 };
 
 export const MODES: readonly Mode[] = [RECORDING, FOREIGN_SDK, OFF, NOBODY, ROOT_UNSAMPLED, PARENT_UNSAMPLED];
