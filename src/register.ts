@@ -3,7 +3,7 @@
  * loaded. A `TelemetryModule` in the same process takes this telemetry over; without one, it ends with the process.
  */
 import { loadTelemetryConfig } from './config/load-telemetry-config';
-import { traceOutgoing } from './telemetry/http/outgoing';
+import { claimOutgoing } from './telemetry/outgoing-requests';
 import { registeredRuntime, setRegisteredRuntime } from './telemetry/registered-runtime';
 import { TelemetryRuntime } from './telemetry/telemetry-runtime';
 
@@ -14,7 +14,8 @@ function start(): void {
   setRegisteredRuntime(runtime);
   if (!runtime.config.enabled) return;
   const { tracerProvider, metrics } = runtime;
-  if (tracerProvider) traceOutgoing(tracerProvider, metrics.registry.enabled ? metrics.meterProvider : undefined);
+  if (tracerProvider)
+    runtime.onEnd(claimOutgoing(tracerProvider, metrics.registry.enabled ? metrics.meterProvider : undefined));
   process.once('beforeExit', () => void runtime.shutdown());
   for (const signal of ['SIGTERM', 'SIGINT'] as const) endOn(signal, runtime);
 }
@@ -23,10 +24,9 @@ function start(): void {
 function endOn(signal: NodeJS.Signals, runtime: TelemetryRuntime): void {
   const listener = () => {
     if (process.listenerCount(signal) > 1) return;
-    void runtime.shutdown().then(() => {
-      process.off(signal, listener);
-      process.kill(process.pid, signal);
-    });
+    void runtime.shutdown().then(() => process.kill(process.pid, signal));
   };
   process.on(signal, listener);
+  // Once it has ended, by whomever, signals are to do what they do without us.
+  runtime.onEnd(() => process.off(signal, listener));
 }

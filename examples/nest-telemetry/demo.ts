@@ -11,7 +11,7 @@ interface WrittenSpan {
   readonly status: { readonly code?: number };
 }
 
-/** Makes a few requests, and prints what they left: the trace, some of the metrics, the health of telemetry. */
+/** Makes a few requests, ends the application, and prints what they left: the trace, some metrics, the health of telemetry. */
 export async function demonstrate(app: INestApplication): Promise<void> {
   const url = await app.getUrl();
   const telemetry = app.get(TelemetryService);
@@ -28,13 +28,12 @@ export async function demonstrate(app: INestApplication): Promise<void> {
     await fetch(`${url}/orders/a`);
     return telemetry.traceId;
   });
-  await telemetry.flush();
-  printTrace(readSpans().filter((span) => span.traceId === traceId));
-
   const metrics = await (await fetch(`${url}/metrics`)).text();
-  console.log(metrics.split('\n').filter((line) => /^(orders|http_requests)_total/.test(line)).join('\n'));
-
   const health = (await (await fetch(`${url}/health/telemetry`)).json()) as { status: string };
+  await app.close();
+
+  printTrace(readSpans().filter((span) => span.traceId === traceId));
+  for (const line of metrics.split('\n')) if (/^(orders|http_requests)_total/.test(line)) console.log(line);
   console.log(`telemetry is ${health.status}`);
 }
 

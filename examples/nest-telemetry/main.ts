@@ -17,9 +17,8 @@ async function main(): Promise<void> {
   if (!isDemo) app.useLogger(app.get(TraceLogger));
   app.enableShutdownHooks();
   await app.listen(isDemo ? 0 : (process.env.PORT ?? 3000), '127.0.0.1');
-  if (!isDemo) return;
-  await demonstrate(app);
-  await app.close();
+  if (isDemo) await demonstrate(app);
+  else console.log(`listening at ${await app.getUrl()}`);
 }
 
 void main();

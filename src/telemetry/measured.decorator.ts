@@ -2,7 +2,7 @@ import { type Context, context } from '@opentelemetry/api';
 import { activeMetrics, metricsGeneration } from './metrics/active-metrics';
 import type { MetricAttributes } from './metrics/instruments';
 import type { MetricRegistry } from './metrics/metric-registry';
-import { type ActiveTracing, activeTracing } from './tracing/active-tracing';
+import type { ActiveTracing } from './tracing/active-tracing';
 import { disguise } from './tracing/disguise';
 import { followResult, type PendingCall } from './tracing/follow-result';
 import { errorType } from './tracing/record-error';
@@ -24,8 +24,8 @@ export interface TimedOptions extends MeasuredOptions {
 
 // biome-ignore lint/suspicious/noExplicitAny: any method at all
 type Method = (this: any, ...args: any[]) => any;
-/** Told of each call when its result is there. `error` is there when it failed. */
-type Observe = (seconds: number, failed: boolean, error: unknown) => void;
+/** Told of each call when its result is there. `error` is there when it failed; `caller` is where the call was made, which may not be where its result comes from. */
+type Observe = (seconds: number, failed: boolean, error: unknown, caller: Context) => void;
 
 const CALL_SECONDS = [
   0.0001, 0.0003, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
@@ -73,11 +73,8 @@ export function Timed(name = 'method_duration_seconds', options: TimedOptions = 
     });
     const succeeded = histogram.bind({ ...fixed, outcome: 'success' });
     const gone = histogram.bind({ ...fixed, outcome: 'error' });
-    return (seconds, failed) => {
-      const tracing = activeTracing();
-      const span = tracing && spanIn(tracing.active());
-      (failed ? gone : succeeded).record(seconds, span?.spanContext());
-    };
+    return (seconds, failed, _error, caller) =>
+      (failed ? gone : succeeded).record(seconds, spanIn(caller)?.spanContext());
   });
 }
 
@@ -154,6 +151,6 @@ class MeasuredCall implements PendingCall {
   private end(failed: boolean, error: unknown): void {
     if (this.over) return;
     this.over = true;
-    this.observe((monotonicNow() - this.startedAt) / 1000, failed, error);
+    this.observe((monotonicNow() - this.startedAt) / 1000, failed, error, this.context);
   }
 }

@@ -4,7 +4,7 @@ let registered: TelemetryRuntime | undefined;
 
 /** The runtime that `spanwright/register` has started, before anything else was loaded; the module then takes that one. */
 export function registeredRuntime(): TelemetryRuntime | undefined {
-  return registered;
+  return registered?.hasEnded ? undefined : registered;
 }
 
 export function setRegisteredRuntime(runtime: TelemetryRuntime | undefined): void {

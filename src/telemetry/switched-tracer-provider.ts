@@ -35,7 +35,7 @@ class SwitchedTracer implements Tracer {
   private get now(): Tracer {
     const { current } = this.owner;
     // Nobody of ours is there: whoever else is registered by then, or nobody.
-    if (current === undefined) return trace.getTracer(...this.identity);
+    if (current === undefined) return trace.getTracerProvider().getTracer(...this.identity);
     if (current !== this.provider || this.tracer === undefined) {
       this.provider = current;
       this.tracer = current.getTracer(...this.identity);

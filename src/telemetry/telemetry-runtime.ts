@@ -60,6 +60,7 @@ export class TelemetryRuntime {
   private readonly diagnostics: Diagnostics | undefined;
   private readonly releases: (() => void)[] = [];
   private ended: Promise<void> | undefined;
+  private holders = 0;
   private readonly said = new Set<string>();
 
   /**
@@ -125,6 +126,32 @@ export class TelemetryRuntime {
     ]);
   }
 
+  /**
+   * Makes the caller one of those for whom it runs: `spanwright/register` starts one for all the applications of the process.
+   *
+   * @returns lets go of it, once, after sending what is waiting; when all have, it ends
+   */
+  hold(): () => Promise<void> {
+    this.holders += 1;
+    let left: Promise<void> | undefined;
+    return () => {
+      if (left === undefined) {
+        this.holders -= 1;
+        left = this.holders === 0 ? this.shutdown() : this.flush();
+      }
+      return left;
+    };
+  }
+
+  /** To be called at the end, when everything is sent and the globals are given back. */
+  onEnd(release: () => void): void {
+    this.releases.push(release);
+  }
+
+  get hasEnded(): boolean {
+    return this.ended !== undefined;
+  }
+
   /** Sends what is left, within the deadline, and ends. Never rejects; a second call waits for the same end. */
   shutdown(timeoutMs = this.config.export.shutdownTimeoutMs): Promise<void> {
     this.ended ??= this.end(timeoutMs);
@@ -178,7 +205,8 @@ export class TelemetryRuntime {
     };
   }
 
-  private tell(message: string): void {
+  /** Tells of a problem, once. */
+  tell(message: string): void {
     if (this.said.has(message) || this.said.size > 1000) return;
     this.said.add(message);
     const { onProblem = (text) => process.stderr.write(`telemetry: ${text}\n`) } = this.extras;

@@ -46,7 +46,6 @@ export class TelemetryInterceptor implements NestInterceptor {
   private message(active: ActiveTracing, context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const message = HandledMessage.in(active.active());
     if (message === undefined) return watch(active, next, { plan: planOf(context) });
-    if (!message.join()) return next.handle();
     message.span.setAttribute('code.function.name', handlerName(context));
     return next.handle().pipe(tap({ error: (error) => message.note(error), complete: () => message.handled() }));
   }

@@ -5,13 +5,13 @@ import {
   Inject,
   Injectable,
   Module,
-  type OnApplicationShutdown,
   type Provider,
 } from '@nestjs/common';
-import { OpenTelemetryModule } from 'nestjs-otel';
+import { MetricService, OpenTelemetryModule, TraceService } from 'nestjs-otel';
 import { meterData } from 'nestjs-otel/lib/metrics/metric-data';
 import { loadTelemetryConfig } from '../config/load-telemetry-config';
 import type { TelemetryConfig } from '../config/telemetry-config';
+import type { TelemetryOptions } from '../config/telemetry-options';
 import { HttpServerExplorer } from './http/http-server.explorer';
 import { InstrumentExplorer } from './instrument/instrument.explorer';
 import { TRACE_LOGGER_OPTIONS } from './logs/trace-logger.options';
@@ -19,7 +19,7 @@ import { TraceLogger } from './logs/trace-logger.service';
 import { MessageExplorer } from './messages/message.explorer';
 import { metricsController } from './metrics/metrics.controller';
 import { METRICS_RUNTIME } from './metrics/metrics.options';
-import { claimOutgoing } from './outgoing-claims';
+import { claimOutgoing } from './outgoing-requests';
 import { registeredRuntime } from './registered-runtime';
 import {
   TELEMETRY_CONFIG,
@@ -47,16 +47,7 @@ import { TelemetryRuntime } from './telemetry-runtime';
 @Module({})
 export class TelemetryModule {
   static forRoot(options: TelemetryModuleOptions = {}): DynamicModule {
-    const { serveMetrics, hostMetrics } = options;
-    return moduleWith(
-      { provide: TELEMETRY_OPTIONS, useValue: options },
-      {
-        // A config that is wrong is reported when the application starts, not while its modules are being written down.
-        metricsPath: attempt(() => configFor(options).metrics.path) ?? '/metrics',
-        serveMetrics,
-        hostMetrics,
-      },
-    );
+    return telemetryModule(options, registeredRuntime);
   }
 
   /**
@@ -66,29 +57,62 @@ export class TelemetryModule {
   static forRootAsync(options: TelemetryModuleAsyncOptions): DynamicModule {
     const { imports, inject, useFactory, serveMetrics, hostMetrics } = options;
     // The environment may say another path.
-    const metricsPath = attempt(() => configFor(pathOf(options)).metrics.path) ?? options.metricsPath;
+    const metricsPath =
+      attempt(() => configFor(pathOf(options), registeredRuntime()).metrics.path) ?? options.metricsPath;
     const provider: FactoryProvider = {
       provide: TELEMETRY_OPTIONS,
       useFactory: async (...injected) => ({ ...(await useFactory(...injected)), ...pathOf(options) }),
       inject,
     };
-    const { imports: own, ...module } = moduleWith(provider, { serveMetrics, hostMetrics, metricsPath });
+    const { imports: own, ...module } = moduleWith(
+      provider,
+      { serveMetrics, hostMetrics, metricsPath },
+      registeredRuntime,
+    );
     return { ...module, imports: [...(own ?? []), ...(imports ?? [])] };
   }
+}
+
+/** The telemetry that was started before the application, if any. */
+type FindRunning = () => TelemetryRuntime | undefined;
+
+/** @param findRunning tests have telemetry of their own, whatever runs */
+export function telemetryModule(options: TelemetryModuleOptions, findRunning: FindRunning): DynamicModule {
+  const { serveMetrics, hostMetrics } = options;
+  return moduleWith(
+    { provide: TELEMETRY_OPTIONS, useValue: options },
+    {
+      // A config that is wrong is reported when the application starts, not while its modules are being written down.
+      metricsPath: attempt(() => configFor(options, findRunning()).metrics.path),
+      serveMetrics,
+      hostMetrics,
+    },
+    findRunning,
+  );
 }
 
 function moduleWith(
   options: Provider,
   { serveMetrics = true, metricsPath = '/metrics', hostMetrics = false }: StaticOptions,
+  findRunning: FindRunning,
 ): DynamicModule {
   return {
     module: TelemetryModule,
-    imports: [OpenTelemetryModule.forRoot({ metrics: { hostMetrics } })],
+    // nestjs-otel's module puts a middleware before every request. Its services do without.
+    imports: hostMetrics ? [OpenTelemetryModule.forRoot({ metrics: { hostMetrics } })] : [],
     controllers: serveMetrics ? [metricsController(metricsPath)] : [],
     providers: [
       options,
-      { provide: TELEMETRY_CONFIG, useFactory: configFor, inject: [TELEMETRY_OPTIONS] },
-      { provide: TELEMETRY_RUNTIME, useFactory: runtimeFor, inject: [TELEMETRY_CONFIG, TELEMETRY_OPTIONS] },
+      {
+        provide: TELEMETRY_RUNTIME,
+        useFactory: (given: TelemetryModuleOptions) => runtimeFor(given, findRunning()),
+        inject: [TELEMETRY_OPTIONS],
+      },
+      {
+        provide: TELEMETRY_CONFIG,
+        useFactory: (runtime: TelemetryRuntime) => runtime.config,
+        inject: [TELEMETRY_RUNTIME],
+      },
       {
         provide: METRICS_RUNTIME,
         useFactory: (runtime: TelemetryRuntime) => runtime.metrics,
@@ -101,12 +125,14 @@ function moduleWith(
       },
       TelemetryService,
       TraceLogger,
+      TraceService,
+      MetricService,
       HttpServerExplorer,
       InstrumentExplorer,
       MessageExplorer,
       OutgoingRequests,
     ],
-    exports: [TELEMETRY_CONFIG, TELEMETRY_RUNTIME, TelemetryService, TraceLogger, OpenTelemetryModule],
+    exports: [TELEMETRY_CONFIG, TELEMETRY_RUNTIME, TelemetryService, TraceLogger, TraceService, MetricService],
   };
 }
 
@@ -116,46 +142,55 @@ function pathOf({ metricsPath }: TelemetryModuleAsyncOptions): Pick<TelemetryMod
 
 type StaticOptions = Pick<TelemetryModuleAsyncOptions, 'serveMetrics' | 'metricsPath' | 'hostMetrics'>;
 
-function configFor(options: TelemetryModuleOptions): TelemetryConfig {
-  const running = registeredRuntime();
+function configFor(options: TelemetryModuleOptions, running: TelemetryRuntime | undefined): TelemetryConfig {
   if (running) return running.config;
-  // What is not configuration stays here: the loader takes a key that it does not know for a slip of the pen.
-  const {
-    argv,
-    env,
-    instrument: _instrument,
-    http: _http,
-    messages: _messages,
-    outgoing: _outgoing,
-    serveMetrics: _serveMetrics,
-    hostMetrics: _hostMetrics,
-    logger: _logger,
-    tracerProvider: _tracerProvider,
-    spanProcessors: _spanProcessors,
-    ...settings
-  } = options;
-  return loadTelemetryConfig({ options: settings, env, flags: argv });
+  const { argv, env } = options;
+  return loadTelemetryConfig({ options: settingsIn(options), env, flags: argv });
 }
 
-function runtimeFor(config: TelemetryConfig, options: TelemetryModuleOptions): TelemetryRuntime {
+/** What is not configuration stays out: the loader takes a key that it does not know for a slip of the pen. */
+function settingsIn({
+  argv: _argv,
+  env: _env,
+  instrument: _instrument,
+  http: _http,
+  messages: _messages,
+  outgoing: _outgoing,
+  serveMetrics: _serveMetrics,
+  hostMetrics: _hostMetrics,
+  logger: _logger,
+  tracerProvider: _tracerProvider,
+  spanProcessors: _spanProcessors,
+  ...settings
+}: TelemetryModuleOptions): TelemetryOptions {
+  return settings;
+}
+
+function runtimeFor(options: TelemetryModuleOptions, running: TelemetryRuntime | undefined): TelemetryRuntime {
+  // nestjs-otel keeps instruments by name for good, also those of an application that has ended.
+  meterData.clear();
   const { tracerProvider, spanProcessors } = options;
-  return registeredRuntime() ?? new TelemetryRuntime(config, { tracerProvider, spanProcessors });
+  if (!running) return new TelemetryRuntime(configFor(options, undefined), { tracerProvider, spanProcessors });
+  const late = { ...settingsIn(options), tracerProvider, spanProcessors };
+  const names = Object.entries(late).flatMap(([name, value]) => (value === undefined ? [] : name));
+  if (running.config.enabled && names.length > 0)
+    running.tell(
+      `telemetry was started by spanwright/register, before the application: what the application says of ${names.join(', ')} comes too late. Say it in the environment or in a file.`,
+    );
+  return running;
 }
 
 @Injectable()
-class OutgoingRequests implements OnApplicationShutdown {
-  private readonly stop: (() => void) | undefined;
-
+class OutgoingRequests {
   constructor(
-    @Inject(TELEMETRY_RUNTIME) { tracerProvider, config, metrics }: TelemetryRuntime,
+    @Inject(TELEMETRY_RUNTIME) runtime: TelemetryRuntime,
     @Inject(TELEMETRY_OPTIONS) { outgoing = true }: TelemetryModuleOptions,
   ) {
-    if (outgoing && tracerProvider && config.enabled)
-      this.stop = claimOutgoing(tracerProvider, metrics.registry.enabled ? metrics.meterProvider : undefined);
-  }
-
-  onApplicationShutdown(): void {
-    this.stop?.();
+    const { tracerProvider, config, metrics } = runtime;
+    // Whoever started telemetry before the application has seen to it.
+    const isSeenTo = registeredRuntime() === runtime;
+    if (outgoing && tracerProvider && config.enabled && !isSeenTo)
+      runtime.onEnd(claimOutgoing(tracerProvider, metrics.registry.enabled ? metrics.meterProvider : undefined));
   }
 }
 

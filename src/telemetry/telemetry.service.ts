@@ -1,4 +1,5 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import {
   type Attributes,
   type Context,
@@ -14,6 +15,8 @@ import {
 import type { TelemetryConfig } from '../config/telemetry-config';
 import { spanName as httpSpanName } from './http/http-server-tracing';
 import { knownMethod } from './http-method';
+import { InstrumentExplorer } from './instrument/instrument.explorer';
+import type { InstrumentRegistry } from './instrument/instrument-registry';
 import type { GuideMetrics } from './metrics/guide-metrics';
 import { TELEMETRY_RUNTIME } from './telemetry.options';
 import type { TelemetryRuntime } from './telemetry-runtime';
@@ -56,8 +59,13 @@ export class TelemetryService implements OnApplicationShutdown {
   readonly tracing: TracingService;
   /** The guide's metrics, and your own. */
   readonly metrics: GuideMetrics;
+  private readonly leave: () => Promise<void>;
 
-  constructor(@Inject(TELEMETRY_RUNTIME) private readonly runtime: TelemetryRuntime) {
+  constructor(
+    @Inject(TELEMETRY_RUNTIME) private readonly runtime: TelemetryRuntime,
+    private readonly injector: ModuleRef,
+  ) {
+    this.leave = runtime.hold();
     this.tracing = new TracingService(runtime);
     this.metrics = runtime.guideMetrics;
   }
@@ -186,6 +194,11 @@ export class TelemetryService implements OnApplicationShutdown {
     currentSpan()?.addEvent(name, attributes);
   }
 
+  /** The classes that the option `instrument` traces, and a switch for each. */
+  get instrumentation(): InstrumentRegistry {
+    return this.injector.get(InstrumentExplorer, { strict: false }).registry;
+  }
+
   /** How telemetry itself is doing; what `GET /health/telemetry` answers. */
   status(): TelemetryStatus {
     return telemetryStatus(this.runtime);
@@ -203,7 +216,7 @@ export class TelemetryService implements OnApplicationShutdown {
 
   /** What is imported first stops last: spans that other modules end while stopping still get out. */
   async onApplicationShutdown(): Promise<void> {
-    await this.shutdown();
+    await this.leave();
   }
 
   private observe<T>(name: string, options: SpanOptions, work: (span: Span) => T, measured: Measured | undefined): T {

@@ -10,7 +10,7 @@ jest.setTimeout(60_000);
 
 const KINDS = ['', 'internal', 'server', 'client', 'producer', 'consumer'];
 const CALLER = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331' };
-const spanwright = resolve(__dirname, '../../.dist-mine/index.js');
+const spanwright = resolve(__dirname, '../../dist/index.js');
 
 let dir: string;
 

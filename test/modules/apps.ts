@@ -12,10 +12,11 @@ import type { TelemetryRuntime } from '../../src/telemetry/telemetry-runtime';
 export const ADAPTERS = ['express', 'fastify'] as const;
 export type Adapter = (typeof ADAPTERS)[number];
 
-/** Spans stay in memory, metrics wait for Prometheus, and the environment of the test has no say. */
+/** Spans stay in memory, metrics wait for Prometheus, and the environment has no say. The requests of the tests themselves are not traced. */
 export const IN_MEMORY: TelemetryModuleOptions = {
   serviceName: 'shop',
   exporters: { traces: ['memory'], metrics: ['prometheus'], logs: [] },
+  outgoing: false,
   env: {},
 };
 

@@ -16,6 +16,7 @@ import {
 import { Test, type TestingModule } from '@nestjs/testing';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { TelemetryModule } from '../../src/telemetry/telemetry.module';
+import type { TelemetryModuleOptions } from '../../src/telemetry/telemetry.options';
 import { TelemetryService } from '../../src/telemetry/telemetry.service';
 import { TestTelemetry } from '../../src/telemetry/testing/test-telemetry';
 import { TestTelemetryModule } from '../../src/telemetry/testing/test-telemetry.module';
@@ -181,24 +182,25 @@ class Operations {
 const EXAMPLES = [MyTool, ContainerBuild, SessionManager, Operations];
 
 describe("the guide's samples, by TestTelemetry", () => {
-  let module: TestingModule;
+  let nest: TestingModule;
   let telemetry: TestTelemetry;
 
-  beforeEach(async () => {
-    module = await Test.createTestingModule({
-      imports: [TestTelemetryModule.forRoot()],
-      providers: EXAMPLES,
-    }).compile();
-    await module.init();
-    telemetry = module.get(TestTelemetry);
-  });
+  async function begin(options?: TelemetryModuleOptions): Promise<void> {
+    await nest?.close();
+    const imports = [TestTelemetryModule.forRoot(options)];
+    nest = await Test.createTestingModule({ imports, providers: EXAMPLES }).compile();
+    await nest.init();
+    telemetry = nest.get(TestTelemetry);
+  }
+
+  beforeEach(() => begin());
 
   afterEach(async () => {
-    await module.close();
+    await nest.close();
   });
 
   test('a tool gives its value back, and leaves its span, events and metrics', async () => {
-    await expect(module.get(MyTool).execute('a,b')).resolves.toEqual(['a', 'b']);
+    await expect(nest.get(MyTool).execute('a,b')).resolves.toEqual(['a', 'b']);
     const { span } = telemetry
       .expectSpan('tool.my-tool')
       .toBeRoot()
@@ -221,7 +223,7 @@ describe("the guide's samples, by TestTelemetry", () => {
   });
 
   test('a tool that fails throws the very same error, which is recorded once', async () => {
-    await expect(module.get(MyTool).execute('')).rejects.toBe(EMPTY_INPUT);
+    await expect(nest.get(MyTool).execute('')).rejects.toBe(EMPTY_INPUT);
     const { span } = telemetry
       .expectSpan('tool.my-tool')
       .toHaveFailed('nothing came in')
@@ -235,9 +237,9 @@ describe("the guide's samples, by TestTelemetry", () => {
   });
 
   test('a stage of a pipeline is a span below what runs it, and work that does not wait stays so', () => {
-    const service = module.get(TelemetryService);
+    const service = nest.get(TelemetryService);
     const stages = service.instrumentOperation('pipeline.container-build', 'pipeline_execution', () =>
-      ['analyze', 'build'].map((stage) => module.get(ContainerBuild).executeStage(stage)),
+      ['analyze', 'build'].map((stage) => nest.get(ContainerBuild).executeStage(stage)),
     );
     expect(stages).toEqual(['analyze done', 'build done']);
     telemetry
@@ -258,14 +260,14 @@ describe("the guide's samples, by TestTelemetry", () => {
   });
 
   test('a stage that throws at once throws on at once', () => {
-    const run = () => module.get(ContainerBuild).executeStage('push');
+    const run = () => nest.get(ContainerBuild).executeStage('push');
     expect(run).toThrow(NO_REGISTRY);
     telemetry.expectSpan('pipeline.container-build.push').toHaveFailed('no registry');
     expect(telemetry.metric('pipeline_stage_errors_total', { 'pipeline.stage': 'push' })).toBe(1);
   });
 
   test('a session that is created is counted by its type, one that is not counts as an error', () => {
-    const sessions = module.get(SessionManager);
+    const sessions = nest.get(SessionManager);
     expect(sessions.createSession('docker', 'user123')).toEqual({ id: 'docker-1' });
     telemetry
       .expectSpan('session.create')
@@ -278,13 +280,13 @@ describe("the guide's samples, by TestTelemetry", () => {
     expect(telemetry.metric('session_active', { 'session.type': 'docker' })).toBe(1);
     expect(telemetry.metric('session_total', { 'session.type': 'failed' })).toBeUndefined();
     expect(telemetry.metric('session_errors_total')).toBe(1);
-    module.get(TelemetryService).metrics.recordSessionCompletion('docker');
+    nest.get(TelemetryService).metrics.recordSessionCompletion('docker');
     expect(telemetry.metric('session_active', { 'session.type': 'docker' })).toBe(0);
     expect(telemetry.metric('session_completed_total', { 'session.type': 'docker' })).toBe(1);
   });
 
   test("a metric of the application's own is recorded with its attributes", () => {
-    const operations = module.get(Operations);
+    const operations = nest.get(Operations);
     operations.recordCustomMetric('batch', 0.5);
     operations.recordCustomMetric('batch', 2);
     operations.recordCustomMetric('single', 2);
@@ -293,7 +295,7 @@ describe("the guide's samples, by TestTelemetry", () => {
   });
 
   test('in a batch, an item that fails is told on its own span, and the others go on', async () => {
-    await expect(module.get(Operations).handleOperation(['a', 'bad-b', 'c'])).resolves.toEqual(['a', 'c']);
+    await expect(nest.get(Operations).handleOperation(['a', 'bad-b', 'c'])).resolves.toEqual(['a', 'c']);
     telemetry
       .expectSpan('complex.operation')
       .toHaveSucceeded()
@@ -320,7 +322,7 @@ describe("the guide's samples, by TestTelemetry", () => {
   });
 
   test('in a batch, an item that is critical ends it all, and its error is on both spans', async () => {
-    await expect(module.get(Operations).handleOperation(['a', 'critical-bad', 'c'])).rejects.toThrow(
+    await expect(nest.get(Operations).handleOperation(['a', 'critical-bad', 'c'])).rejects.toThrow(
       'critical-bad is bad',
     );
     telemetry.expectSpan('complex.operation').toHaveFailed('critical-bad is bad');
@@ -350,24 +352,27 @@ describe("the guide's samples, by TestTelemetry", () => {
     });
 
     test('takes the trace along, and what it had', async () => {
-      await expect(module.get(Operations).callExternalService(url)).resolves.toBe(200);
-      const call = telemetry
+      await begin({ outgoing: false });
+      await expect(nest.get(Operations).callExternalService(url)).resolves.toBe(200);
+      const { span } = telemetry
         .expectSpan('external.service.call')
         .toHaveKind('CLIENT')
-        .toHaveAttributes({ 'http.url': url, 'peer.service': 'external-api', 'http.status_code': 200 }).span;
-      expect(headers.accept).toBe('text/plain');
-      const [, traceId, spanId, flags] = String(headers.traceparent).split('-');
-      expect(traceId).toBe(call.spanContext().traceId);
-      expect(flags).toBe('01');
-      // Of the call itself, or of the span that fetch has below it.
-      const inTrace = telemetry.spans.filter((span) => span.spanContext().traceId === traceId);
-      expect(inTrace.map((span) => span.spanContext().spanId)).toContain(spanId);
+        .toHaveAttributes({ 'http.url': url, 'peer.service': 'external-api', 'http.status_code': 200 });
+      const { traceId, spanId } = span.spanContext();
+      expect(headers).toMatchObject({ accept: 'text/plain', traceparent: `00-${traceId}-${spanId}-01` });
+    });
+
+    test('where fetch is traced too, takes along one trace context and not two', async () => {
+      await expect(nest.get(Operations).callExternalService(url)).resolves.toBe(200);
+      const { traceId } = telemetry.span('external.service.call').spanContext();
+      const { spanId } = telemetry.expectSpan('GET').toBeChildOf('external.service.call').span.spanContext();
+      expect(headers.traceparent).toBe(`00-${traceId}-${spanId}-01`);
     });
 
     test('that cannot be reached throws on, and the error is recorded once', async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
-      await expect(module.get(Operations).callExternalService(url)).rejects.toThrow('fetch failed');
+      await expect(nest.get(Operations).callExternalService(url)).rejects.toThrow('fetch failed');
       const { span } = telemetry.expectSpan('external.service.call').toHaveFailed('fetch failed');
       expect(span.events.map(({ name }) => name)).toEqual(['exception']);
       server.listen(0);
@@ -485,6 +490,10 @@ describe.each(ADAPTERS)("the guide's samples in an application on %s", (adapter)
     expect(sample(lines, 'http_request_duration_seconds_count', { ...posts, http_status_code: '200' })).toBe(1);
     expect(sample(lines, 'system_memory_usage_bytes')).toBeGreaterThan(0);
     expect(sample(lines, 'target_info', { service_name: 'shop' })).toBe(1);
+    const exemplar = (await shop.scrape('application/openmetrics-text')).find(
+      (line) => line.startsWith('tool_execution_duration_seconds_bucket') && line.includes(' # {'),
+    );
+    expect(shop.spans.some((span) => exemplar?.includes(`span_id="${span.spanContext().spanId}"`))).toBe(true);
   });
 
   test('a 5xx that nobody threw is an error, a 4xx that was thrown is none', async () => {

@@ -265,17 +265,53 @@ describe('two applications in one process', () => {
     await once(upstream.listen(0, '127.0.0.1'), 'listening');
     try {
       const apps = [
-        await start({ imports: [TelemetryModule.forRoot(IN_MEMORY)] }),
-        await start({ imports: [TelemetryModule.forRoot(IN_MEMORY)] }),
+        await start({ imports: [TelemetryModule.forRoot({ ...IN_MEMORY, outgoing: true })] }),
+        await start({ imports: [TelemetryModule.forRoot({ ...IN_MEMORY, outgoing: true })] }),
       ];
+      const ask = async () => (await fetch(`http://127.0.0.1:${port}/`)).text();
+      const spansOf = (app: TestingModule) =>
+        memorySpans(app.get<TelemetryRuntime>(TELEMETRY_RUNTIME, { strict: false })).map(({ name }) => name);
       const { port } = upstream.address() as AddressInfo;
-      await (await fetch(`http://127.0.0.1:${port}/`)).text();
-      const all = apps.flatMap((app) => memorySpans(app.get<TelemetryRuntime>(TELEMETRY_RUNTIME, { strict: false })));
-      expect(all.map(({ name }) => name)).toEqual(['GET']);
+      await ask();
+      expect(apps.flatMap(spansOf)).toEqual(['GET']);
+      // The one that is left goes on.
+      await apps[1]?.close();
+      await ask();
+      expect(spansOf(apps[0] as TestingModule)).toEqual(['GET']);
     } finally {
       upstream.closeAllConnections();
       upstream.close();
     }
+  });
+});
+
+describe('classes that are traced without annotations', () => {
+  @Injectable()
+  class Dogs {
+    bark(): string {
+      return 'wuff';
+    }
+  }
+
+  test('have a switch each while the application runs', async () => {
+    const app = await start({
+      imports: [TelemetryModule.forRoot({ ...IN_MEMORY, instrument: true })],
+      providers: [Dogs],
+    });
+    const { instrumentation } = app.get(TelemetryService, { strict: false });
+    const dogs = app.get(Dogs, { strict: false });
+    const barks = () => {
+      dogs.bark();
+      const spans = memorySpans(app.get<TelemetryRuntime>(TELEMETRY_RUNTIME, { strict: false }));
+      return spans.filter(({ name }) => name === 'Dogs.bark').length;
+    };
+    expect(instrumentation.classes()).toContainEqual(expect.objectContaining({ name: 'Dogs', methods: ['bark'] }));
+    expect(barks()).toBe(1);
+    expect(instrumentation.disable('Dogs')).toBe(true);
+    expect(barks()).toBe(1);
+    expect(instrumentation.enable('Dogs')).toBe(true);
+    expect(barks()).toBe(2);
+    expect(instrumentation.enable('Cows')).toBe(false);
   });
 });
 

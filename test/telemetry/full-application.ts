@@ -9,7 +9,6 @@ import {
   Get,
   type INestApplication,
   Injectable,
-  Logger,
   Module,
   type ModuleMetadata,
   Param,
@@ -36,6 +35,7 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { firstValueFrom, lastValueFrom, type Observable } from 'rxjs';
 import { TraceLogger } from '../../src/telemetry/logs/trace-logger.service';
 import { Counted, Timed } from '../../src/telemetry/measured.decorator';
+import { Observed } from '../../src/telemetry/metrics/metric-registry';
 import { Span, SpanAttribute } from '../../src/telemetry/span.decorator';
 import { TelemetryInterceptor } from '../../src/telemetry/telemetry.interceptor';
 import { TELEMETRY_RUNTIME, type TelemetryModuleOptions } from '../../src/telemetry/telemetry.options';
@@ -100,6 +100,12 @@ class Jobs extends WorkerHost {
 
 @Controller()
 class Routes {
+  private hung: () => void = () => {};
+  /** Settles when the request that is never answered is here. */
+  readonly hanging = new Promise<void>((resolve) => {
+    this.hung = resolve;
+  });
+
   @Get('items/:id')
   item(@Param('id') id: string): string {
     return id;
@@ -109,7 +115,9 @@ class Routes {
     throw new OwnError('fails');
   }
   @Get('hangs')
-  hangs(@Res() _response: unknown): void {}
+  hangs(@Res() _response: unknown): void {
+    this.hung();
+  }
 }
 
 @Controller()
@@ -210,9 +218,10 @@ async function withApplication(
     const telemetry = app.get(TestTelemetry);
     await use({ app, url: new URL(await app.getUrl()), telemetry });
     const { metrics, logs } = app.get<TelemetryRuntime>(TELEMETRY_RUNTIME, { strict: false });
-    const measured = [...metrics.registry.instruments].map(({ definition, ...rest }) => {
-      const { series = [] } = rest as { series?: readonly { attributes: object }[] };
-      return [definition.name, [...new Set(series.flatMap(({ attributes }) => Object.keys(attributes)))]] as const;
+    const measured = [...metrics.registry.instruments].flatMap((instrument) => {
+      if (instrument instanceof Observed) return [];
+      const labels = [...instrument.series].flatMap(({ attributes }) => Object.keys(attributes));
+      return [[instrument.definition.name, [...new Set(labels)]] as const];
     });
     telemetry.expectNoLeaks();
     return { spans: [...telemetry.spans], records: [...logs.records], measured: new Map(measured) };
@@ -255,8 +264,6 @@ export function runOperations(): Promise<Left> {
 
     service.tracing.within('own.logging', {}, () => {
       const logger = app.get(TraceLogger);
-      logger.setLogLevels([]);
-      new Logger('Own');
       quietly(() => {
         logger.log('a line', 'Own');
         logger.error(new OwnError('went wrong'));
@@ -279,14 +286,17 @@ function quietly(log: () => void): void {
 
 /** Requests that are answered, fail, find no route, are given up, and have a method that nobody knows. */
 export function runRequests(adapter: Adapter): Promise<Left> {
-  return withApplication(adapter, INSTRUMENTED, { controllers: [Routes] }, async ({ url, telemetry }) => {
+  return withApplication(adapter, INSTRUMENTED, { controllers: [Routes] }, async ({ app, url, telemetry }) => {
     await fetch(new URL('/items/7?secret=x', url));
     await fetch(new URL('/fails', url));
     await fetch(new URL('/nowhere', url));
-    await giveUp(new URL('/hangs', url));
+    await giveUp(new URL('/hangs', url), app.get(Routes).hanging);
     await askPlainly(url, 'PURGE /items/7 HTTP/1.1\r\nHost: own.host\r\nConnection: close\r\n\r\n');
     // A server's span ends a little after its answer is there.
-    await until(() => telemetry.spanNames.filter((name) => name.startsWith('http.')).length === 5);
+    await until(
+      () => telemetry.spanNames.filter((name) => name.startsWith('http.')).length === 5,
+      () => telemetry.spanNames,
+    );
   });
 }
 
@@ -296,17 +306,20 @@ export function runIntercepted(): Promise<Left> {
   return withApplication('fastify', options, { controllers: [InterceptedRoutes] }, async ({ url, telemetry }) => {
     await fetch(new URL('/intercepted/7', url));
     await fetch(new URL('/fails', url));
-    await until(() => telemetry.spans.length === 2);
+    await until(
+      () => telemetry.spans.length === 2,
+      () => telemetry.spanNames,
+    );
   });
 }
 
-function giveUp(url: URL): Promise<void> {
-  return new Promise((resolve) => {
-    const asked = request(url);
-    asked.on('error', () => resolve());
-    asked.on('socket', (socket) => socket.once('connect', () => setImmediate(() => asked.destroy())));
-    asked.end();
-  });
+async function giveUp(url: URL, isUnderWay: Promise<void>): Promise<void> {
+  const asked = request(url);
+  const isOver = new Promise((resolve) => asked.on('error', resolve));
+  asked.end();
+  await isUnderWay;
+  asked.destroy();
+  await isOver;
 }
 
 function askPlainly({ hostname, port }: URL, text: string): Promise<void> {
@@ -337,17 +350,23 @@ export async function runMessages(dir: string): Promise<Left> {
     const own = caller.getService<{ call(text: { text: string }): Observable<unknown> }>('Own');
     await firstValueFrom(own.call({ text: 'well' }));
     await expect(firstValueFrom(own.call({ text: 'fail' }))).rejects.toBeDefined();
-    await sayAndHear(url, false);
-    await sayAndHear(url, true);
+    const socket = await openSocket(url);
+    for (const data of [false, true]) socket.send(JSON.stringify({ event: 'said', data }));
     const headers = { 'content-type': 'application/json' };
     for (const query of ['query Own { thing(id: 1) { title } }', '{ thing(id: 0) { title } }'])
       await fetch(new URL('/graphql', url), { method: 'POST', headers, body: JSON.stringify({ query }) });
     const ended = (name: string) => telemetry.spanNames.filter((each) => each === name).length;
-    await until(() => ended('process event') === 2 && ended('http.POST /graphql') === 2);
+    const isThere = () => ['process event', 'http.POST /graphql', 'ws said'].every((name) => ended(name) === 2);
+    await until(isThere, () => telemetry.spanNames);
+    socket.terminate();
     client.close();
     (caller as unknown as { close(): void }).close();
   };
-  const driver = { driver: PlainGraphqlDriver, autoSchemaFile: true, fieldResolverEnhancers: ['interceptors' as const] };
+  const driver = {
+    driver: PlainGraphqlDriver,
+    autoSchemaFile: true,
+    fieldResolverEnhancers: ['interceptors' as const],
+  };
   const metadata = { imports: [GraphQLModule.forRoot(driver)], controllers: [Messages], providers: [Gateway, Things] };
   return withApplication('express', INSTRUMENTED, metadata, use, prepare);
 }
@@ -358,14 +377,12 @@ interface Socket {
   terminate(): void;
 }
 
-async function sayAndHear(url: URL, fails: boolean): Promise<void> {
+/** @returns the open socket */
+async function openSocket(url: URL): Promise<Socket> {
   const { WebSocket } = require('ws') as { WebSocket: new (url: string) => Socket };
   const socket = new WebSocket(new URL('/sockets', url).href.replace('http', 'ws'));
   await new Promise<void>((resolve) => socket.once('open', resolve));
-  const heard = new Promise<void>((resolve) => socket.once('message', resolve));
-  socket.send(JSON.stringify({ event: 'said', data: fails }));
-  await heard;
-  socket.terminate();
+  return socket;
 }
 
 /** Nothing is sampled, but errors and what is slow are kept. */
@@ -374,12 +391,15 @@ export function runKept(): Promise<Left> {
   return withApplication('express', { sampling }, { providers: [WhollyTraced] }, async ({ app }) => {
     expect(() => app.get(WhollyTraced).fail()).toThrow(OwnError);
     const { tracing } = app.get(TelemetryService);
-    tracing.startSpan('own.slow', { startTime: 1_000 }).end(5_000);
+    tracing.startSpan('own.slow', { startTime: new Date(1_000) }).end(new Date(5_000));
     tracing.startSpan('own.quick').end();
   });
 }
 
 /** Waits, turn by turn, for what is on its way. */
-async function until(isThere: () => boolean): Promise<void> {
-  while (!isThere()) await new Promise((resolve) => setImmediate(resolve));
+async function until(isThere: () => boolean, what: () => unknown): Promise<void> {
+  for (let turn = 0; !isThere(); turn++) {
+    if (turn === 20_000) throw new Error(`still waiting, with ${String(what())}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }

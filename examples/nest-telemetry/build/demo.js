@@ -4,7 +4,7 @@ exports.demonstrate = demonstrate;
 const node_fs_1 = require("node:fs");
 const node_path_1 = require("node:path");
 const spanwright_1 = require("spanwright");
-/** Makes a few requests, and prints what they left: the trace, some of the metrics, the health of telemetry. */
+/** Makes a few requests, ends the application, and prints what they left: the trace, some metrics, the health of telemetry. */
 async function demonstrate(app) {
     const url = await app.getUrl();
     const telemetry = app.get(spanwright_1.TelemetryService);
@@ -19,11 +19,13 @@ async function demonstrate(app) {
         await fetch(`${url}/orders/a`);
         return telemetry.traceId;
     });
-    await telemetry.flush();
-    printTrace(readSpans().filter((span) => span.traceId === traceId));
     const metrics = await (await fetch(`${url}/metrics`)).text();
-    console.log(metrics.split('\n').filter((line) => /^(orders|http_requests)_total/.test(line)).join('\n'));
     const health = (await (await fetch(`${url}/health/telemetry`)).json());
+    await app.close();
+    printTrace(readSpans().filter((span) => span.traceId === traceId));
+    for (const line of metrics.split('\n'))
+        if (/^(orders|http_requests)_total/.test(line))
+            console.log(line);
     console.log(`telemetry is ${health.status}`);
 }
 /** The OTLP file format: each line is an export request in JSON. */

@@ -19,9 +19,9 @@ async function main() {
         app.useLogger(app.get(spanwright_1.TraceLogger));
     app.enableShutdownHooks();
     await app.listen(isDemo ? 0 : (process.env.PORT ?? 3000), '127.0.0.1');
-    if (!isDemo)
-        return;
-    await (0, demo_1.demonstrate)(app);
-    await app.close();
+    if (isDemo)
+        await (0, demo_1.demonstrate)(app);
+    else
+        console.log(`listening at ${await app.getUrl()}`);
 }
 void main();

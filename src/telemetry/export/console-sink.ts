@@ -93,7 +93,13 @@ function pairs(attributes: Readonly<Record<string, unknown>> = {}): string[] {
 
 /** In one line, whatever is in it: JSON escapes what would be a line of its own or a command to the terminal. */
 function quoted(value: unknown): string {
-  return printable(JSON.stringify(value) ?? String(value));
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(value);
+  } catch {
+    // A big integer, or a circle.
+  }
+  return printable(json ?? String(value));
 }
 
 function milliseconds(time: HrTime): string {

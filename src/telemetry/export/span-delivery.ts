@@ -157,13 +157,12 @@ export class SpanDelivery<P extends Piece> {
     if (this.isClosed) return this.account.enter('shutdown', piece.count);
     this.account.enter('queued', piece.count);
     this.queue.push(piece);
-    while (this.bytesInMemory > this.options.config.maxQueueBytes) {
-      if (this.writePortion()) continue;
-      this.queue.dropLast();
-      return this.drop('queued', piece.count, 'queue-full');
+    while (this.bytesInMemory > this.options.config.maxQueueBytes && !this.writePortion()) {
+      if (this.queue.dropLast()) return this.drop('queued', piece.count, 'queue-full');
+      break;
     }
     this.gather();
-    if (this.isStopping) this.isDue = true;
+    
     if (!this.isDue && !this.hasWholeBatch) return;
     if (this.mustWrite) this.writeSoon();
     else this.pumpSoon();
@@ -264,7 +263,9 @@ export class SpanDelivery<P extends Piece> {
   }
 
   private pump(): void {
-    for (let next = this.next(); next !== undefined; next = this.next()) void this.attempt(next);
+    for (let next = this.next(); next !== undefined; next = this.next()) {
+      this.attempt(next).catch((error) => this.say(`Internal error: an attempt to send spans ended with ${error}`));
+    }
     if (this.queue.count > 0) return;
     this.isDue = false;
     this.cancelGathering?.();
@@ -325,8 +326,8 @@ export class SpanDelivery<P extends Piece> {
   private failed(attempt: Attempt<P>, { message, retryAfterMs }: SendResult & { kind: 'retry' }): void {
     this.putBack(attempt);
     this.isDue = this.queue.count > 0;
-    if (this.failures === 0)
-      this.say(`cannot send spans to ${this.collector}: ${message}; trying again until it works`);
+    const isFirst = this.failures === 0;
+    if (isFirst) this.say(`cannot send spans to ${this.collector}: ${message}; trying again until it works`);
     // Two requests that fail together are one failure.
     if (!this.backOff) this.failures++;
     if (this.isStopping) {
@@ -343,6 +344,8 @@ export class SpanDelivery<P extends Piece> {
    * follow each other it is not due to a span, and no further request is split until one is accepted.
    */
   private refused(attempt: Attempt<P>, message: string): void {
+    // Who refuses is there.
+    this.failures = 0;
     const { batch, stored } = attempt;
     const { serial, trial = trialOf(batch) } = batch.entries[0] ?? { serial: 0 };
     trial.refusedInARow++;

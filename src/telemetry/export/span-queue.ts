@@ -76,12 +76,13 @@ export class SpanQueue<P extends Piece> {
     this.weigh(piece, 1);
   }
 
-  /** Takes away the piece that was pushed last, where it is still here. */
-  dropLast(): void {
+  /** Takes away the piece that was pushed last, where it is still here. @returns whether it was */
+  dropLast(): boolean {
     const last = this.entries[this.entries.length - 1];
-    if (last?.serial !== this.serial) return;
+    if (last?.serial !== this.serial) return false;
     this.entries.pop();
     this.weigh(last, -1);
+    return true;
   }
 
   /** A batch of the oldest, as large as it may be; of one entry, even where that is larger. */

@@ -119,20 +119,29 @@ export class SpoolSegment {
     return this.spans === 0;
   }
 
-  /** @throws what the system says; the file is then as it was before */
-  append(pieces: readonly EncodedSpans[], now: number): void {
-    const records = pieces.flatMap((piece) => [recordHeader(piece, now), piece.bytes]);
-    const bytes = Buffer.concat(records);
+  /** @returns how many of the pieces are in the file now, and what the system said about the next one */
+  append(pieces: readonly EncodedSpans[], now: number): { readonly written: number; readonly error?: unknown } {
+    const bytes = Buffer.concat(pieces.flatMap((piece) => [recordHeader(piece, now), piece.bytes]));
+    let at = 0;
+    let trouble: { readonly error: unknown } | undefined;
     try {
-      writeAll(this.open(), bytes, this.size);
+      while (at < bytes.length) at += writeSync(this.open(), bytes, at, bytes.length - at, this.size + at);
     } catch (error) {
-      // A part of a record at the end is what a killed process leaves, too; but then nothing can follow it.
-      ftruncateSync(this.open(), this.size);
-      throw error;
+      trouble = { error };
     }
-    this.size += bytes.length;
-    this.spans += pieces.reduce((sum, { count }) => sum + count, 0);
-    this.lastAt = now;
+    let written = 0;
+    let size = 0;
+    for (const piece of pieces) {
+      if (size + recordSize(piece) > at) break;
+      size += recordSize(piece);
+      this.spans += piece.count;
+      written++;
+    }
+    this.size += size;
+    if (written > 0) this.lastAt = now;
+    // A part of a record is only cut off for the sake of the disk: the next one is written over it.
+    if (at > size) this.cutOff();
+    return { written, ...trouble };
   }
 
   /**
@@ -193,6 +202,14 @@ export class SpoolSegment {
       rmSync(this.path, { force: true });
     } catch {
       // Whoever finds it finds also how far it was read.
+    }
+  }
+
+  private cutOff(): void {
+    try {
+      ftruncateSync(this.open(), this.size);
+    } catch {
+      // It is passed over where it cannot be read.
     }
   }
 

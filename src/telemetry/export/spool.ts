@@ -95,8 +95,9 @@ export class Spool implements PieceStore<StoredPiece> {
       while (written < pieces.length) {
         const run = this.runOf(pieces, written);
         if (run.length === 0) break;
-        this.segmentFor(run, now).append(run, now);
-        written += run.length;
+        const result = this.segmentFor(run, now).append(run, now);
+        written += result.written;
+        if ('error' in result) throw result.error;
       }
       if (written > 0) this.saidBroken = false;
     } catch (error) {

@@ -179,7 +179,7 @@ function describe(span: Span, request: IncomingMessage, url: string, method: str
   const { headers, socket } = request;
   const path = pathOf(url);
   const agent = headers['user-agent'];
-  const host = headers.host ?? '';
+  const host = headers.host ?? (headers[':authority'] as string | undefined) ?? ''; // the latter in HTTP/2
   const peer = socket.remoteAddress;
   const colon = host.lastIndexOf(':');
   // An IPv6 address ends with ], whatever colons are in it.
@@ -211,7 +211,7 @@ function endSpan(this: ServerResponse): Exchange | undefined {
     const route = exchange.route ?? routeOf(request);
     const status = statusOf(this);
     span.updateName(spanName(method, route ?? UNMATCHED));
-    if (route !== undefined) span.setAttribute('http.route', route);
+    if (route !== undefined && route !== UNMATCHED) span.setAttribute('http.route', route);
     if (status === CLIENT_CLOSED_REQUEST) span.setAttribute('error.type', 'aborted');
     else {
       span.setAttribute('http.response.status_code', status);

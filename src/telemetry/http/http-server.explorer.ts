@@ -1,11 +1,11 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { type HttpServer, Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { globs } from '../../util/globs';
 import { TELEMETRY_OPTIONS, TELEMETRY_RUNTIME, type TelemetryModuleOptions } from '../telemetry.options';
 import type { TelemetryRuntime } from '../telemetry-runtime';
 import { RequestMetrics } from './http-metrics';
-import { HttpServerTracing } from './http-server-tracing';
+import { HttpServerTracing, UNMATCHED } from './http-server-tracing';
 
 /** The part of Fastify that tells which route a request takes. */
 interface FastifyLike {
@@ -43,6 +43,7 @@ export class HttpServerExplorer implements OnModuleInit, OnApplicationShutdown {
       ignores,
     });
     if (adapter.getType() === 'fastify') this.askFastify(adapter.getInstance(), this.tracing);
+    else hearOfUnmatched(adapter);
     const server = adapter.getHttpServer() as Server | undefined;
     if (server) this.tracing.attach(server);
   }
@@ -59,4 +60,19 @@ export class HttpServerExplorer implements OnModuleInit, OnApplicationShutdown {
       });
     });
   }
+}
+
+type NotFoundSetter = NonNullable<HttpServer['setNotFoundHandler']>;
+
+/** Express leaves the last route that it tried on a request, be it a middleware's. Nest knows when there was no other. */
+function hearOfUnmatched(adapter: HttpServer): void {
+  const setNotFoundHandler: NotFoundSetter | undefined = adapter.setNotFoundHandler;
+  if (setNotFoundHandler === undefined) return;
+  adapter.setNotFoundHandler = function (this: HttpServer, handler, prefix) {
+    const heard = (request: IncomingMessage, response: ServerResponse, next: unknown) => {
+      HttpServerTracing.setRoute(response, UNMATCHED);
+      return handler(request, response, next);
+    };
+    return setNotFoundHandler.call(this, heard, prefix);
+  };
 }

@@ -23,14 +23,14 @@ export class ApplicationClasses {
   /**
    * Finds out about classes, and those that they extend.
    *
-   * @returns whether that is possible: it is not where everything is in one file
+   * @returns those of which nobody knows whose they are: all of them, where Nest is in the same file as the application
    */
-  learn(classes: readonly Class[]): boolean {
+  learn(classes: readonly Class[]): readonly Class[] {
     const families = new Set(classes.flatMap((type) => [type, ...extendedBy(type)]));
     this.origins.learn([this.root, this.nests, ...families].filter(hasGivenName), true);
-    if (this.mayBeTraced(this.nests)) return false;
+    if (this.mayBeTraced(this.nests)) return classes;
     for (const type of families) if (this.owns(type)) this.prototypes.add(type.prototype);
-    return true;
+    return classes.filter((type) => this.origins.packageOf(type) === undefined);
   }
 
   /** Whether the application has written the class that has this prototype. */

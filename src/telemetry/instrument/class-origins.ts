@@ -98,7 +98,7 @@ function exportedFrom(
       const property = Object.getOwnPropertyDescriptor(exports, key);
       // A getter may load something, or warn. One with the name of a class that is sought is there to give that class.
       if (property?.get === undefined) see(property?.value);
-      else if (sought.has(key)) see(property.get.call(exports));
+      else if (sought.has(key) || key === 'default') see(property.get.call(exports));
     }
   } catch {
     // A module that does not want to be looked into.

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import {
   type InstrumentedKind,
@@ -42,18 +42,15 @@ export class InstrumentExplorer implements OnModuleInit, OnApplicationShutdown {
   constructor(
     private readonly modules: ModulesContainer,
     @Inject(TELEMETRY_OPTIONS) { instrument = false }: TelemetryModuleOptions,
-    @Inject(TELEMETRY_RUNTIME) { tracing }: TelemetryRuntime,
+    @Inject(TELEMETRY_RUNTIME) private readonly runtime: TelemetryRuntime,
   ) {
     // Nest's own core module is the first; the next is the root.
     const [core, root = core] = [...modules.values()].map(({ metatype }) => metatype as Class);
     this.application = new ApplicationClasses(root as Class, ModulesContainer);
-    if (instrument === false || tracing === undefined) return;
+    if (instrument === false || runtime.tracing === undefined) return;
     this.selection = new Selection(instrument === true ? {} : instrument);
     const found = this.find();
-    if (!this.application.learn([...found.keys()]))
-      new Logger('Telemetry').warn(
-        'instrument: the application cannot be told from its libraries (is it bundled into one file?), so only classes that `include` names are traced',
-      );
+    this.tellOf(this.application.learn([...found.keys()]));
     // What inherits comes first: its methods are named for it, and what it inherits from is not traced yet.
     const ordered = [...found].sort(([one], [other]) => extendedBy(other).length - extendedBy(one).length);
     for (const [type, kind] of ordered) this.instrument(type, kind);
@@ -80,7 +77,7 @@ export class InstrumentExplorer implements OnModuleInit, OnApplicationShutdown {
   private instrument(type: Class, kind: InstrumentedKind): void {
     const { name, prototype } = type;
     const { application, selection } = this;
-    if (selection === undefined || this.instrumented.has(type)) return;
+    if (selection === undefined || this.instrumented.has(type) || isPartOfTelemetry(type)) return;
     const isWanted =
       (application.has(prototype) && selection.wants(name)) || (selection.names(name) && application.mayBeTraced(type));
     if (!isWanted) return;
@@ -92,6 +89,15 @@ export class InstrumentExplorer implements OnModuleInit, OnApplicationShutdown {
         (owner === prototype || isEnhancing(key) || application.has(owner)),
     });
     if (switches.size > 0) this.registry.add(name, shownKind(kind), switches);
+  }
+
+  private tellOf(unknown: readonly Class[]): void {
+    const names = unknown.map(({ name }) => name).filter((name) => !this.selection?.names(name));
+    if (names.length === 0) return;
+    const shown = names.length > 5 ? `${names.slice(0, 5).join(', ')} and ${names.length - 5} more` : names.join(', ');
+    this.runtime.tell(
+      `instrument: whether these classes are the application's or a library's cannot be told, so only those that "include" names are traced: ${shown}`,
+    );
   }
 
   /** The classes that Nest makes instances of, and what they are to it. */
@@ -120,6 +126,11 @@ export class InstrumentExplorer implements OnModuleInit, OnApplicationShutdown {
 function classIn(wrapper: Wrapper): unknown {
   if (wrapper.isAlias) return wrapper.subtype && wrapper.inject?.[0];
   return wrapper.isNotMetatype ? undefined : wrapper.metatype;
+}
+
+/** A span processor or exporter that the application has written would make a span for each span, for ever. */
+function isPartOfTelemetry({ prototype }: Class): boolean {
+  return 'forceFlush' in prototype && 'shutdown' in prototype;
 }
 
 function isClass(type: unknown): type is Class {

@@ -83,7 +83,8 @@ class QuietDiagLogger implements DiagLogger {
 
   private say(level: SpokenLevel, words: readonly unknown[]): void {
     if (this.state === 'asked') this.state = 'answered';
-    if (this.state !== 'showing') return;
+    // Nothing at all is what the logger of another application is asked with.
+    if (this.state !== 'showing' || words.every((word) => word === '')) return;
     this.attempt(() => this.sayOnce(`telemetry: ${level}: ${this.redactor.text(oneLine(words))}`));
   }
 

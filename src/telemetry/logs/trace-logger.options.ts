@@ -18,8 +18,11 @@ export interface TraceLoggerOptions extends ConsoleLoggerOptions {
    * Default: false, which is Nest's way: errors to standard error, everything else to standard output.
    */
   readonly stderr?: boolean;
-  /** Hide secrets in what is written, too; in what is exported they always are. Costs microseconds for each line. Default: false. */
-  readonly redact?: boolean;
+  /**
+   * Hide secrets in what is written, too; in what is exported they always are. Costs microseconds for each line. Default: false.
+   * Nest 12 has a `redact` of its own, for fields by name.
+   */
+  readonly redactSecrets?: boolean;
   /** Hides them. Default: that of the running telemetry, or else the built-in rules. */
   readonly redactor?: Redactor;
   /** Where lines are exported to. Default: wherever the running telemetry exports logs to. */

@@ -27,7 +27,8 @@ import { type LoggingTelemetry, TRACE_LOGGER_OPTIONS, type TraceLoggerOptions } 
 @Injectable()
 export class TraceLogger extends ConsoleLogger {
   private readonly own: TraceLoggerOptions;
-  private readonly redactor: Redactor | undefined;
+  /** Hides secrets in what is written. Nest 12 has a `redactor` of its own. */
+  private readonly hiding: Redactor | undefined;
 
   constructor(
     @Optional() @Inject(TRACE_LOGGER_OPTIONS) options?: TraceLoggerOptions,
@@ -37,7 +38,7 @@ export class TraceLogger extends ConsoleLogger {
     const level = own.level ?? telemetry?.config.logs.level;
     super({ ...own, ...(level && !own.logLevels && { logLevels: nestLevels(level) }) });
     this.own = own;
-    if (own.redact) this.redactor = own.redactor ?? telemetry?.redactor ?? createRedactor(BY_DEFAULT);
+    if (own.redactSecrets) this.hiding = own.redactor ?? telemetry?.redactor ?? createRedactor(BY_DEFAULT);
   }
 
   protected override printMessages(
@@ -46,18 +47,19 @@ export class TraceLogger extends ConsoleLogger {
     logLevel: NestLogLevel = 'log',
     writeStreamType?: 'stdout' | 'stderr',
     errorStack?: unknown,
+    // In Nest 12: the fields that are logged with a message.
+    ...more: unknown[]
   ): void {
     const logs = this.own.logs ?? activeLogs();
     const said = logs ? messages.map(spoken) : messages;
-    if (logs) for (const message of said) exportTo(logs, { message, context, logLevel, errorStack });
-    super.printMessages(said, context, logLevel, this.own.stderr ? 'stderr' : writeStreamType, errorStack);
+    if (logs) for (const message of said) exportTo(logs, { message, context, logLevel, errorStack, params: more[0] });
+    const stream = this.own.stderr ? 'stderr' : writeStreamType;
+    super.printMessages(said, context, logLevel, stream, errorStack, ...(more as []));
   }
 
-  protected override formatMessage(
-    ...[logLevel, message, pid, shownLevel, context, timestampDiff]: Parameters<ConsoleLogger['formatMessage']>
-  ): string {
-    const line = super.formatMessage(logLevel, message, pid, shownLevel, context, timestampDiff);
-    const shown = this.redactor ? this.redactor.text(line) : line;
+  protected override formatMessage(...args: Parameters<ConsoleLogger['formatMessage']>): string {
+    const line = super.formatMessage(...args);
+    const shown = this.hiding ? this.hiding.text(line) : line;
     const trace = traceFields();
     const ids = trace ? ` trace_id=${trace.trace_id} span_id=${trace.span_id}` : '';
     return `${shown.trimEnd()}${ids}\n`;
@@ -67,17 +69,18 @@ export class TraceLogger extends ConsoleLogger {
     ...[message, options]: Parameters<ConsoleLogger['getJsonLogObject']>
   ): ReturnType<ConsoleLogger['getJsonLogObject']> {
     const line = { ...super.getJsonLogObject(message, options), ...traceFields() };
-    if (!this.redactor) return line;
-    const { stack } = line;
+    if (!this.hiding) return line;
+    const { level, pid, timestamp, context, message: _message, stack, ...more } = line;
     return {
       ...line,
-      message: this.redactor.anyValue(toAnyValue(message)),
-      ...(typeof stack === 'string' && { stack: this.redactor.text(stack) }),
+      message: this.hiding.anyValue(toAnyValue(message)),
+      ...(typeof stack === 'string' && { stack: this.hiding.text(stack) }),
+      ...(this.hiding.anyValue(toAnyValue(more)) as object),
     };
   }
 
   protected override printStackTrace(stack: string): void {
-    super.printStackTrace(this.redactor && stack ? this.redactor.text(stack) : stack);
+    super.printStackTrace(this.hiding && stack ? this.hiding.text(stack) : stack);
   }
 }
 
@@ -88,10 +91,11 @@ interface Line {
   readonly context: string;
   readonly logLevel: NestLogLevel;
   readonly errorStack: unknown;
+  readonly params?: unknown;
 }
 
-function exportTo(logs: LogsRuntime, { message, context, logLevel, errorStack }: Line): void {
-  const attributes: AnyValueMap = {};
+function exportTo(logs: LogsRuntime, { message, context, logLevel, errorStack, params }: Line): void {
+  const attributes: AnyValueMap = params ? { ...(toAnyValue(params) as AnyValueMap) } : {};
   if (context !== '') attributes.context = context;
   if (message instanceof Error) Object.assign(attributes, exceptionAttributes(message));
   else if (typeof errorStack === 'string') Object.assign(attributes, exceptionIn(errorStack, message));

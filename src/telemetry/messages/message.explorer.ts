@@ -38,8 +38,7 @@ export class MessageExplorer implements OnApplicationShutdown {
     if (!messages || tracing === undefined) return;
     this.findHandlers(modules);
     // Each server announces itself before it is given its handlers.
-    const servers = modules.getRpcTargetRegistry?.().subscribe(traceServer);
-    if (servers) this.undo.push(() => servers.unsubscribe());
+    modules.getRpcTargetRegistry?.().subscribe(traceServer);
     traceSockets(config);
     const microservices = optional<MicroservicesLibrary>('@nestjs/microservices');
     if (microservices?.ClientProxy) this.undo.push(traceClients(microservices, newMetadata));

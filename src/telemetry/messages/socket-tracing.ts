@@ -1,6 +1,4 @@
-import { type Context, ROOT_CONTEXT, TraceFlags } from '@opentelemetry/api';
-import { type ActiveTracing, activeTracing } from '../tracing/active-tracing';
-import { spanIn } from '../tracing/span-scope';
+import { activeTracing } from '../tracing/active-tracing';
 import { shownPattern, socketSpan } from './message-spans';
 import { followHandler, HandledMessage } from './watched-work';
 
@@ -16,20 +14,18 @@ interface Adapter {
 
 /** What of Nest's `ApplicationConfig` is looked at. */
 interface AdapterHolder {
-  getIoAdapter(): unknown;
   setIoAdapter(adapter: never): void;
 }
 
 const traced = new WeakSet<object>();
 
-/** Traces the messages of the adapter that the application has, or will have. */
+/** Traces the messages of the adapter that the application will be given. */
 export function traceSockets(holder: AdapterHolder): void {
   const { setIoAdapter } = holder;
   holder.setIoAdapter = function (adapter) {
     traceAdapter(adapter);
     setIoAdapter.call(this, adapter);
   };
-  traceAdapter(holder.getIoAdapter());
 }
 
 function traceAdapter(candidate: unknown): void {
@@ -50,16 +46,8 @@ function traceHandler(handler: MessageHandler): MessageHandler {
     callback(this: unknown, ...args) {
       const active = activeTracing();
       if (active === undefined) return callback.apply(this, args);
-      const call = new HandledMessage(active, { plan, parent: parentOf(active) }, args);
+      const call = new HandledMessage(active, { plan, parent: active.active() }, args);
       return followHandler(active.run(call.context, callback, this, args), call);
     },
   };
-}
-
-/** A connection may have been made during some request, and outlive it: what has ended is nobody's parent. */
-function parentOf(active: ActiveTracing): Context {
-  const context = active.active();
-  const span = spanIn(context);
-  const hasEnded = span && !span.isRecording() && (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0;
-  return hasEnded ? ROOT_CONTEXT : context;
 }

@@ -73,10 +73,10 @@ const HANDLED = createContextKey('spanwright: the message that is being handled'
 /**
  * A message that is being handled: from when the server has it, through guards, pipes and interceptors, to when the answer is complete.
  *
- *     server: started ──────────────────────────────────► result is there ──► ended
- *     interceptor:      └─► joined ──► handler threw: noted ──┘
+ *     server: started ───────────────────────────────► result is there ──► ended
+ *     handler:        └─► joined ──► it threw: noted ──┘
  *
- * Exception filters make an answer of what the handler throws, so the server does not see it; the interceptor does.
+ * Exception filters make an answer of what is thrown, so the server does not see it.
  */
 export class HandledMessage implements PendingCall {
   readonly span: Span;
@@ -104,7 +104,7 @@ export class HandledMessage implements PendingCall {
     return context.getValue(HANDLED) as HandledMessage | undefined;
   }
 
-  /** @returns whether it is the first to ask: an interceptor may be there twice */
+  /** @returns whether it is the first to ask: handlers may call others */
   join(): boolean {
     if (this.isJoined) return false;
     this.isJoined = true;

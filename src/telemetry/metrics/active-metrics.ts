@@ -8,7 +8,7 @@ let generation = 0;
 
 /** The metrics of this process, for decorators, which run before and outside any injector. */
 export function activeMetrics(): MetricRegistry | undefined {
-  return claims.at(-1)?.registry;
+  return claims.findLast(({ registry }) => registry !== undefined)?.registry;
 }
 
 export function metricsGeneration(): number {

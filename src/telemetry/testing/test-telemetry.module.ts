@@ -1,6 +1,6 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { MemorySink } from '../export/memory-sink';
-import { TelemetryModule } from '../telemetry.module';
+import { telemetryModule } from '../telemetry.module';
 import { TELEMETRY_RUNTIME, type TelemetryModuleOptions } from '../telemetry.options';
 import type { TelemetryRuntime } from '../telemetry-runtime';
 import { SpanLeaks } from './span-leaks';
@@ -23,25 +23,32 @@ export class TestTelemetryModule {
   /** @param options as for `TelemetryModule`; exporters are replaced */
   static forRoot(options: TelemetryModuleOptions = {}): DynamicModule {
     const leaks = new SpanLeaks();
-    const telemetry = TelemetryModule.forRoot({
-      serviceName: 'test',
-      ...options,
-      exporters: { traces: ['memory'], metrics: ['memory'], logs: ['memory'] },
-      spanProcessors: [leaks, ...(options.spanProcessors ?? [])],
-      env: {},
-    });
+    const telemetry = telemetryModule(
+      {
+        serviceName: 'test',
+        ...options,
+        exporters: { traces: ['memory'], metrics: ['memory'], logs: ['memory'] },
+        spanProcessors: [leaks, ...(options.spanProcessors ?? [])],
+        env: {},
+      },
+      () => undefined,
+    );
     return {
       module: TestTelemetryModule,
       imports: [telemetry],
       providers: [
         {
           provide: TestTelemetry,
-          useFactory: (runtime: TelemetryRuntime) =>
-            new TestTelemetry(runtime, runtime.sinks.find((sink) => sink instanceof MemorySink) as MemorySink, leaks),
+          useFactory: (runtime: TelemetryRuntime) => new TestTelemetry(runtime, memorySinkOf(runtime), leaks),
           inject: [TELEMETRY_RUNTIME],
         },
       ],
       exports: [TestTelemetry],
     };
   }
+}
+
+/** Where the test has switched tracing off, or brings a tracer provider of its own, none of ours gets anything. */
+function memorySinkOf({ sinks }: TelemetryRuntime): MemorySink {
+  return sinks.find((sink) => sink instanceof MemorySink) ?? new MemorySink();
 }

@@ -1,4 +1,5 @@
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
+import { count } from '../../util/words';
 import type { MemorySink } from '../export/memory-sink';
 import type { MetricAttributes } from '../metrics/instruments';
 import {
@@ -77,7 +78,7 @@ export class TestTelemetry {
     const { openSpans } = this;
     if (openSpans.length === 0) return;
     const lines = openSpans.map(({ name, stack }) => `  ${name}, started at ${stack[0] ?? 'an unknown place'}`);
-    throw new Error(`${openSpans.length} of the spans were never ended:\n${lines.join('\n')}`);
+    throw new Error(`${count(openSpans.length, 'span')} never ended:\n${lines.join('\n')}`);
   }
 
   /**

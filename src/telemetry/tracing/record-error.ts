@@ -45,9 +45,10 @@ export function errorType(error: unknown): string {
   if (typeof error !== 'object') return typeof error;
   try {
     const { name } = error as { name?: unknown };
-    if (typeof name === 'string' && name !== '' && name !== 'Error') return name;
+    const own = typeof name === 'string' ? name : '';
+    if (own !== '' && own !== 'Error') return own;
     const { name: className } = error.constructor ?? {};
-    return typeof className === 'string' && className !== '' ? className : 'Object';
+    return (typeof className === 'string' && className) || own || 'Object';
   } catch {
     return UNREADABLE;
   }

@@ -13,7 +13,7 @@ import {
   SpanStatusCode,
   type TimeInput,
 } from '@opentelemetry/api';
-import { type InstrumentationScope, isAttributeValue, isTimeInput } from '@opentelemetry/core';
+import { type InstrumentationScope, isAttributeValue, isTimeInput, sanitizeAttributes } from '@opentelemetry/core';
 import type { Resource } from '@opentelemetry/resources';
 import type { ReadableSpan, SpanProcessor, TimedEvent } from '@opentelemetry/sdk-trace-base';
 import type { SpanLimitsConfig } from '../../config/telemetry-config';
@@ -71,8 +71,8 @@ export class RecordedSpan implements Span, ReadableSpan {
       this.startedAt = Number.NaN;
       this.startMs = millisecondsOf(startTime);
     }
-    if (attributes !== undefined) this.setAttributes(attributes);
-    if (sampled !== undefined) this.setAttributes(sampled);
+    if (sampled !== undefined) this.setAttributes({ ...sanitizeAttributes(attributes), ...sampled });
+    else if (attributes !== undefined) this.setAttributes(attributes);
     if (links !== undefined) for (const link of links) this.addLink(link);
     origin.processor.onStart(this as never, context);
   }

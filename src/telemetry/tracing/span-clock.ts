@@ -13,8 +13,8 @@ export function monotonicNow(): number {
 }
 
 /**
- * What the wall clock says at a time of the forward clock, in milliseconds since the epoch, to a fraction of a microsecond. The wall clock is looked at once a second
- * only; when it was set, or the machine slept, times jump with it, but a span's duration does not.
+ * What the wall clock says now, in milliseconds since the epoch, to a fraction of a microsecond; `monotonic` is what {@link monotonicNow} has just said. The wall clock
+ * is looked at once a second only; when it was set, or the machine slept, times jump with it, but a span's duration does not.
  */
 export function wallTime(monotonic: number): number {
   if (monotonic - anchoredAt > CHECK_INTERVAL_MS) {
@@ -38,6 +38,6 @@ export function millisecondsOf(time: TimeInput): number {
   const given = Array.isArray(time) ? time[0] * 1000 + time[1] / 1e6 : time instanceof Date ? time.getTime() : time;
   const now = performance.now();
   if (!Number.isFinite(given)) return wallTime(now);
-  // A number this small is a reading of performance.now().
-  return typeof time === 'number' && time <= now ? wallTime(time) : given;
+  // A number this small is a reading of performance.now(), of some time ago: not one to look at the wall clock by.
+  return typeof time === 'number' && time <= now ? wallTime(now) - (now - time) : given;
 }

@@ -17,7 +17,7 @@ export function targetOf(endpoint: string, over: Partial<OtlpTarget> = {}): Otlp
   };
 }
 
-export const never = new AbortController().signal;
+export const never: AbortSignal = new AbortController().signal;
 
 /** Runs a program with the sources at hand until it exits by itself, and gives what it printed. */
 export async function runToItsEnd(program: string): Promise<string> {

@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attributes } from '@opentelemetry/api';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
@@ -11,12 +12,16 @@ import { decodeRequest } from './otlp-messages';
 
 const resource = resourceFromAttributes({ 'service.name': 'sinks' });
 const instrumentationScope = { name: 'test' };
-let made = 0;
+// Processes of one test have spans of their own.
+let made = BigInt(process.pid) << 32n;
 
 /** A span whose id nobody else has. */
 export function makeSpan(attributes: Attributes = {}): ReadableSpan {
   made++;
-  const spanId = made.toString(16).padStart(16, '0');
+  // An odd factor gives each its own; and such bytes are found in a datagram only where the id is.
+  const spanId = BigInt.asUintN(64, made * 0x9e3779b97f4a7c15n)
+    .toString(16)
+    .padStart(16, '0');
   return {
     name: 'work',
     kind: 0,
@@ -179,6 +184,15 @@ export class ManualTimers implements SinkTimers {
 /** Until every promise and immediate that is due has run. */
 export async function settle(): Promise<void> {
   for (let i = 0; i < 4; i++) await new Promise(setImmediate);
+}
+
+/** For what happens by itself in real time. */
+export async function until(isSo: () => boolean): Promise<void> {
+  const deadline = performance.now() + 30_000;
+  while (!isSo()) {
+    if (performance.now() > deadline) throw new Error(`it never came true: ${isSo}`);
+    await sleep(2);
+  }
 }
 
 export function expectBalance({ made, exported, queued, spooled, dropped }: SpanCounts): void {

@@ -366,6 +366,31 @@ describe('a class', () => {
     expect(recorder.names()).toEqual(['by hand', 'Mixed.plain', 'traced.loud']);
   });
 
+  test('that extends a library’s enhancer has what makes it one traced, and nothing else of the library’s', async () => {
+    @Injectable()
+    class IdPipe extends ParseIntPipe {}
+    const app = await start({ providers: [IdPipe] });
+    expect(await app.get(IdPipe).transform('7', { type: 'param' })).toBe(7);
+    expect(registry(app).classes()).toMatchObject([{ name: 'IdPipe', methods: ['transform'] }]);
+    expect(recorder.names()).toEqual(['IdPipe.transform']);
+  });
+
+  test('that takes part in telemetry itself is left alone', async () => {
+    @Injectable()
+    class CountingProcessor {
+      count = 0;
+      onStart() {}
+      onEnd() {
+        this.count += 1;
+      }
+      async forceFlush() {}
+      async shutdown() {}
+    }
+    const app = await start({ providers: [CountingProcessor] });
+    app.get(CountingProcessor).onEnd();
+    expect(recorder.names()).toEqual([]);
+  });
+
   test('has no spans for the hooks of its life, nor has its module', async () => {
     const hooks: string[] = [];
     @Injectable()

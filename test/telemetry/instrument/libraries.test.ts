@@ -11,6 +11,7 @@ import { SpanKind } from '@opentelemetry/api';
 import { type Job, Queue } from 'bullmq';
 import { OpenTelemetryModule } from 'nestjs-otel';
 import { InstrumentExplorer } from '../../../src/telemetry/instrument/instrument.explorer';
+import type { TelemetryModuleOptions } from '../../../src/telemetry/telemetry.options';
 import { HAS_REDIS, RedisServer } from '../../support/redis-server';
 import { PlainGraphqlDriver } from '../messages/graphql-driver';
 import { REMOTE, Recorder } from './recorder';
@@ -30,8 +31,11 @@ afterEach(async () => {
   recorder.stop();
 });
 
-async function start({ imports = [], ...rest }: ModuleMetadata): Promise<INestApplication> {
-  @Module({ ...rest, imports: [recorder.explorers({ instrument: true, messages: false }), ...imports] })
+async function start(
+  { imports = [], ...rest }: ModuleMetadata,
+  instrument: TelemetryModuleOptions['instrument'] = true,
+): Promise<INestApplication> {
+  @Module({ ...rest, imports: [recorder.explorers({ instrument, messages: false }), ...imports] })
   class AppModule {}
   const app = await NestFactory.create(AppModule, { logger: false, abortOnError: false });
   application = app;
@@ -138,6 +142,17 @@ test('a run of a scheduled job is a trace of its own, also when the application 
   const yearly = recorder.span('Jobs.yearly');
   expect(yearly.attributes).toEqual({ 'nest.kind': 'cron' });
   expect(yearly.links.map(({ context }) => context.spanId)).toEqual([recorder.span('by hand').spanContext().spanId]);
+});
+
+test('of a class with a schedule or a listener, that method alone can be wanted', async () => {
+  const imports = [ScheduleModule.forRoot(), EventEmitterModule.forRoot()];
+  const app = await start({ imports, providers: [Jobs, Bell, Ear] }, { kinds: ['crons', 'events'] });
+  expect(app.get(InstrumentExplorer).registry.classes()).toMatchObject([
+    { name: 'Jobs', methods: ['yearly', 'often'] },
+    { name: 'Ear', methods: ['hear'] },
+  ]);
+  app.get(Jobs).yearly();
+  expect(recorder.names()).toEqual(['Jobs.yearly']);
 });
 
 describe('jobs of a queue', () => {

@@ -26,6 +26,8 @@ class ExplorersModule {}
 /** Tracing of this process whose spans a test can look at. */
 export class Recorder {
   readonly ended: ReadableSpan[] = [];
+  /** What people were told. */
+  readonly told: string[] = [];
   readonly tracing: ActiveTracing;
   private readonly release: () => void;
 
@@ -69,7 +71,10 @@ export class Recorder {
       module: ExplorersModule,
       providers: [
         { provide: TELEMETRY_OPTIONS, useValue: options },
-        { provide: TELEMETRY_RUNTIME, useValue: { tracing: isOn ? this.tracing : undefined } },
+        {
+          provide: TELEMETRY_RUNTIME,
+          useValue: { tracing: isOn ? this.tracing : undefined, tell: (message: string) => this.told.push(message) },
+        },
         InstrumentExplorer,
         MessageExplorer,
       ],

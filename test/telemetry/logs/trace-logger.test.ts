@@ -124,7 +124,7 @@ describe.each([false, true])('with json: %p', (json) => {
 
   test('secrets are hidden when asked, and only then', () => {
     const secrets = () => {
-      const logger = new TraceLogger({ ...plain, json, redact: true });
+      const logger = new TraceLogger({ ...plain, json, redactSecrets: true });
       logger.log('sent Bearer abcdef');
       logger.log({ password: 'hunter2', n: 1 });
       logger.error('refused', 'Error: token=hunter2\n    at a (b.ts:1:1)');

@@ -22,13 +22,11 @@ import {
   type ClientProxy,
   ClientProxyFactory,
   ClientsModule,
-  Ctx,
   EventPattern,
   MessagePattern,
   type MicroserviceOptions,
   Payload,
   RpcException,
-  TcpContext,
   Transport,
 } from '@nestjs/microservices';
 import { context, propagation, ROOT_CONTEXT, SpanKind, trace } from '@opentelemetry/api';
@@ -98,8 +96,7 @@ class BarController {
   constructor(private readonly till: Till) {}
 
   @MessagePattern('drink')
-  drink(@Payload() what: unknown, @Ctx() { getPattern }: TcpContext) {
-    void getPattern;
+  drink(@Payload() what: unknown) {
     return this.till.sell(what);
   }
   @MessagePattern({ cmd: 'round', of: 'beer' })
@@ -110,6 +107,15 @@ class BarController {
   @UseInterceptors(Patience)
   slowly(@Payload() what: unknown) {
     return defer(() => of(this.till.sell(what)));
+  }
+  @MessagePattern('double')
+  double(@Payload() what: unknown) {
+    try {
+      this.brawl();
+    } catch {
+      // settled
+    }
+    return this.drink(what);
   }
   @MessagePattern('brawl')
   brawl() {
@@ -202,6 +208,7 @@ describe('over TCP', () => {
       'code.function.name': 'BarController.drink',
     });
     expect(recorder.span('drink', SpanKind.SERVER).parentSpanContext?.isRemote).toBe(true);
+    expect(recorder.span('BarController.drink').attributes['nest.kind']).toBe('message');
   });
 
   test('the handler gets what was sent, and nothing of ours', async () => {
@@ -264,6 +271,13 @@ describe('over TCP', () => {
       '  drink server !RpcException',
       '    Bouncer.canActivate',
     ]);
+  });
+
+  test('a handler that another calls is no more than a method', async () => {
+    expect(await firstValueFrom(client.send('double', 'ale'))).toBe('ale');
+    const { attributes, status } = recorder.span('double', SpanKind.SERVER);
+    expect(attributes['code.function.name']).toBe('BarController.double');
+    expect(status.code).toBe(0);
   });
 
   test('an answer that is empty ends the spans', async () => {
@@ -374,6 +388,23 @@ describe('a peer', () => {
     const app = await open();
     expect(await ask(app, { pattern: 'drink', data: 'tea', id: '1', headers })).toMatchObject({ response: 'tea' });
     expect(recorder.span('drink').parentSpanContext).toBeUndefined();
+  });
+
+  test('that sends strange headers is served, whatever propagator the process has', async () => {
+    const split: unknown[] = [];
+    propagation.disable();
+    propagation.setGlobalPropagator({
+      inject() {},
+      extract(into, carrier, getter) {
+        split.push((getter.get(carrier, 'traceparent') as string | undefined)?.split('-').length);
+        return into;
+      },
+      fields: () => [],
+    });
+    const app = await open();
+    await ask(app, { pattern: 'drink', data: 'tea', id: '1', headers: { traceparent: ['00'] } });
+    await ask(app, { pattern: 'drink', data: 'tea', id: '1', headers: { traceparent: '00-1-2-3' } });
+    expect(split).toEqual([undefined, 4]);
   });
 
   test('that sends a trace is its parent', async () => {
@@ -604,13 +635,14 @@ test('a hybrid application has its messages traced, and clients that are injecte
 
 (HAS_REDIS ? describe : describe.skip)('over Redis', () => {
   let redis: RedisServer;
+  let app: INestMicroservice;
   let client: ClientProxy;
 
   beforeEach(async () => {
     redis = await RedisServer.start();
     recorder = new Recorder();
     const options = { host: '127.0.0.1', port: redis.port };
-    await open(undefined, { instrument: true }, { transport: Transport.REDIS, options });
+    app = await open(undefined, { instrument: true }, { transport: Transport.REDIS, options });
     client = ClientProxyFactory.create({ transport: Transport.REDIS, options });
     closing.push(client);
   });
@@ -644,5 +676,16 @@ test('a hybrid application has its messages traced, and clients that are injecte
       'server.address': '127.0.0.1',
       'server.port': redis.port,
     });
+  });
+
+  test('a message that is no packet of Nest’s is handed on whole, and its headers are its own', async () => {
+    const { Redis } = await import('ioredis');
+    const publisher = new Redis(redis.port, '127.0.0.1');
+    closing.push({ close: () => publisher.quit() });
+    const foreign = { how: 'late', headers: { traceparent: `00-${REMOTE.traceId}-${REMOTE.spanId}-01` } };
+    await publisher.publish('closing', JSON.stringify(foreign));
+    const consumer = await recorder.ending('process closing');
+    expect(consumer.parentSpanContext).toBeUndefined();
+    expect(app.get(Till).sold).toEqual([foreign]);
   });
 });

@@ -1,14 +1,5 @@
 import 'reflect-metadata';
-import {
-  Controller,
-  Get,
-  HttpException,
-  type INestApplication,
-  Injectable,
-  Module,
-  Param,
-  UseGuards,
-} from '@nestjs/common';
+import { Controller, Get, HttpException, type INestApplication, Module, Param } from '@nestjs/common';
 import { APP_INTERCEPTOR, NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { propagation, SpanKind } from '@opentelemetry/api';
@@ -33,13 +24,6 @@ afterEach(async () => {
   recorder.stop();
 });
 
-@Injectable()
-class NoGuard {
-  canActivate() {
-    return false;
-  }
-}
-
 @Controller('pets')
 class PetsController {
   @Get(':id')
@@ -58,9 +42,6 @@ class PetsController {
   lazy() {
     return of({ span: currentSpan()?.spanContext().spanId });
   }
-  @UseGuards(NoGuard)
-  @Get('forbidden/:id')
-  forbidden() {}
 }
 
 @Module({ controllers: [PetsController], providers: [{ provide: APP_INTERCEPTOR, useClass: TelemetryInterceptor }] })

@@ -1,14 +1,10 @@
-/*
- * A Nest application whose requests can be followed, down to classes that nothing is written on. It runs as CommonJS with Nest 11, and as ES modules with Nest 12.
- *
- *     OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 PORT=3000 node main.js
- */
+/* A Nest application with telemetry. The same source is CommonJS with Nest 11, and ES modules with Nest 12. */
 import 'spanwright/register';
 import 'reflect-metadata';
 import { Controller, Get, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus';
-import { HealthModule, TelemetryHealthIndicator, TelemetryModule } from 'spanwright';
+import { HealthModule, TelemetryHealthIndicator, TelemetryModule, TraceLogger } from 'spanwright';
 import { CatsModule } from './cats.js';
 
 @Controller('health')
@@ -26,16 +22,22 @@ class ReadyController {
 }
 
 @Module({
-  imports: [TelemetryModule.forRoot({ instrument: true }), HealthModule, TerminusModule, CatsModule],
+  imports: [
+    TelemetryModule.forRoot({ instrument: true, logger: { json: true, redactSecrets: true } }),
+    HealthModule,
+    TerminusModule,
+    CatsModule,
+  ],
   controllers: [ReadyController],
 })
 class AppModule {}
 
 async function main(): Promise<void> {
-  const app = await NestFactory.create(AppModule, { logger: ['error', 'warn'] });
+  const app = await NestFactory.create(AppModule, { bufferLogs: true });
+  app.useLogger(app.get(TraceLogger));
   app.enableShutdownHooks();
-  await app.listen(Number(process.env.PORT ?? 3000), '127.0.0.1');
-  console.log(`listening on ${await app.getUrl()}`);
+  await app.listen(0, '127.0.0.1');
+  process.send?.(await app.getUrl());
 }
 
 void main();

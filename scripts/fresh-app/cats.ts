@@ -1,4 +1,4 @@
-import { Controller, Get, Injectable, Module, NotFoundException, Param } from '@nestjs/common';
+import { Controller, Get, Injectable, Logger, Module, NotFoundException, Param } from '@nestjs/common';
 import { Span, SpanAttribute, Traced } from 'spanwright';
 
 /** Nothing is written on it: `instrument: true` traces it. */
@@ -14,11 +14,14 @@ export class CatsRepository {
 @Traced()
 @Injectable()
 export class CatsService {
+  private readonly logger = new Logger('Cats');
+
   constructor(private readonly cats: CatsRepository) {}
 
   async find(@SpanAttribute('cat.id') id: string): Promise<{ id: string; name: string }> {
     const name = await this.cats.find(id);
     if (name === undefined) throw new NotFoundException(`no cat ${id}`);
+    this.logger.log(`found ${name}, password=hunter2`);
     return { id, name: this.greet(name) };
   }
 

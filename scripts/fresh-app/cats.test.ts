@@ -1,8 +1,4 @@
-/*
- * A unit test that looks at what was traced: nothing is sent, no environment is read.
- *
- *     node --test cats.test.js
- */
+/* What was traced, without sending anything. */
 import 'reflect-metadata';
 import { equal, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
