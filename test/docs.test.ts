@@ -132,8 +132,10 @@ describe('the example Nest application with telemetry', () => {
     const sources = mkdtempSync(join(example, '.test-'));
     try {
       cpSync(join(example, 'orders.service.ts'), join(sources, 'orders.service.ts'));
-      const files = samples.map((code, at) => `sample-${at}.ts`);
-      for (const [at, file] of files.entries()) writeFileSync(join(sources, file), samples[at] as string);
+      const files = samples.map((code, at) => {
+        writeFileSync(join(sources, `sample-${at}.ts`), code);
+        return `sample-${at}.ts`;
+      });
       const config = join(sources, 'tsconfig.json');
       writeFileSync(
         config,

@@ -30,7 +30,10 @@ export type InstrumentedKind =
 export interface InstrumentOptions {
   /** Kinds to trace. Default: all. */
   readonly kinds?: readonly InstrumentedKind[];
-  /** Names of classes to trace; `*` stands for any run of characters. Default: all of the application; what `@nestjs/*` and this package bring is never traced. */
+  /**
+   * Names of classes to trace; `*` stands for any run of characters. A name without one also reaches a library's class, and objects that a factory made.
+   * Default: all classes of the application. What `@nestjs/*` and this package bring is never traced.
+   */
   readonly include?: readonly string[];
   /** Names of classes (`CatsService`) or methods (`CatsService.find`) to leave alone. Default: none. */
   readonly exclude?: readonly string[];

@@ -162,7 +162,7 @@ export class SpanDelivery<P extends Piece> {
       break;
     }
     this.gather();
-    
+    if (this.isStopping) this.isDue = true;
     if (!this.isDue && !this.hasWholeBatch) return;
     if (this.mustWrite) this.writeSoon();
     else this.pumpSoon();

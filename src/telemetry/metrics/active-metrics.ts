@@ -8,7 +8,7 @@ let generation = 0;
 
 /** The metrics of this process, for decorators, which run before and outside any injector. */
 export function activeMetrics(): MetricRegistry | undefined {
-  return claims.findLast(({ registry }) => registry !== undefined)?.registry;
+  return claims.at(-1)?.registry;
 }
 
 export function metricsGeneration(): number {

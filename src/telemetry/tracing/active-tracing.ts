@@ -54,9 +54,9 @@ export function claimTracing(tracing: ActiveTracing | undefined): () => void {
 }
 
 function apply(): void {
-  // An application that has only metrics hides no other's traces.
-  own = claims.findLast(({ tracing }) => tracing !== undefined)?.tracing;
-  mode = own ? 'on' : claims.length > 0 ? 'off' : 'unclaimed';
+  const newest = claims.at(-1);
+  own = newest?.tracing;
+  mode = newest ? (own ? 'on' : 'off') : 'unclaimed';
 }
 
 /** For contexts that somebody else's manager keeps. */

@@ -718,9 +718,11 @@ describe('a spool', () => {
     const ended = sink.shutdown(5000);
     await sender.open.fail();
     await ended;
-    const other = makeSink({ ...spool(), endpoint: 'http://other.example:4318/v1/traces' });
-    await settle();
-    expect(countsOf(other.status)).toEqual({});
+    for (const endpoint of ['http://other.example:4318/v1/traces', 'http://collector.example:4318/tenants/other']) {
+      const other = makeSink({ ...spool(), endpoint });
+      await settle();
+      expect(countsOf(other.status)).toEqual({});
+    }
     const same = makeSink({
       ...spool(),
       endpoint: 'http://grace:other@collector.example:4318/v1/traces?token=changed',
