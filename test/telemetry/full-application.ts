@@ -34,6 +34,7 @@ import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { firstValueFrom, lastValueFrom, type Observable } from 'rxjs';
 import { TraceLogger } from '../../src/telemetry/logs/trace-logger.service';
+import { traceMixin } from '../../src/telemetry/logs/trace-mixin';
 import { Counted, Timed } from '../../src/telemetry/measured.decorator';
 import { Observed } from '../../src/telemetry/metrics/metric-registry';
 import { Span, SpanAttribute } from '../../src/telemetry/span.decorator';
@@ -53,6 +54,11 @@ export interface Left {
   readonly records: readonly ReadableLogRecord[];
   /** Series of `@Counted` and `@Timed`, by metric: the names of their labels. */
   readonly measured: ReadonlyMap<string, readonly string[]>;
+}
+
+export interface OperationsLeft extends Left {
+  /** The fields that a log line gets within a span, and those that it gets outside of any. */
+  readonly lineFields: { readonly inside: readonly string[]; readonly outside: readonly string[] };
 }
 
 class OwnError extends Error {
@@ -233,9 +239,11 @@ async function withApplication(
 const INSTRUMENTED = { instrument: true } as const;
 
 /** Methods, tools, pipelines, jobs: everything that wants no server. */
-export function runOperations(): Promise<Left> {
+export async function runOperations(): Promise<OperationsLeft> {
+  let inside: readonly string[] = [];
+  let outside: readonly string[] = ['never asked'];
   const providers = [Decorated, WhollyTraced, Plain, Jobs];
-  return withApplication('express', INSTRUMENTED, { providers }, async ({ app, telemetry }) => {
+  const left = await withApplication('express', INSTRUMENTED, { providers }, async ({ app, telemetry }) => {
     const service = app.get(TelemetryService);
     const decorated = app.get(Decorated);
     decorated.find('7');
@@ -263,6 +271,7 @@ export function runOperations(): Promise<Left> {
     await expect(service.instrumentHttpRequest('GET', '/by/hand', fail)).rejects.toThrow(OwnError);
 
     service.tracing.within('own.logging', {}, () => {
+      inside = Object.keys(traceMixin());
       const logger = app.get(TraceLogger);
       quietly(() => {
         logger.log('a line', 'Own');
@@ -270,7 +279,9 @@ export function runOperations(): Promise<Left> {
       });
     });
     expect(telemetry.spanNames).toContain('own.logging');
+    outside = Object.keys(traceMixin());
   });
+  return { ...left, lineFields: { inside, outside } };
 }
 
 /** The logger also writes to the standard streams, which is not what is looked at here. */

@@ -9,7 +9,6 @@ import { telemetryPresets } from '../../src/config/telemetry-presets';
 import { TELEMETRY_VARIABLES } from '../../src/config/telemetry-variables';
 import { HealthModule } from '../../src/health/health.module';
 import { SpanAccount } from '../../src/telemetry/export/span-account';
-import { traceMixin } from '../../src/telemetry/logs/trace-mixin';
 import { INSTRUMENTS, type InstrumentDefinition } from '../../src/telemetry/metrics/instruments';
 import { createRedactor } from '../../src/telemetry/privacy/redactor';
 import { detectResource } from '../../src/telemetry/resource/detect-resource';
@@ -20,6 +19,7 @@ import { OtlpCollector, readOtlpFile } from '../support/otlp-collector';
 import {
   ADAPTERS,
   type Left,
+  type OperationsLeft,
   runIntercepted,
   runKept,
   runMessages,
@@ -76,7 +76,7 @@ interface SeenSpan {
 
 const OUTGOING = 'outgoing request';
 const spans: SeenSpan[] = [];
-let operations: Left;
+let operations: OperationsLeft;
 let kept: Left;
 let outgoingMetrics: string;
 let dir: string;
@@ -307,10 +307,7 @@ describe('metrics', () => {
 describe('logs', () => {
   test('have the fields of the table, where a span is active', () => {
     const told = rowsBelow('Log lines').map((row) => firstNamed(row.field));
-    // The fields are those of the active span, and there is none here.
-    expect(traceMixin()).toEqual({});
-    const source = readFileSync(join(root, 'src/telemetry/logs/trace-fields.ts'), 'utf8');
-    expect([...source.matchAll(/readonly (\w+): string/g)].map(([, name]) => name)).toEqual(told);
+    expect(operations.lineFields).toEqual({ inside: told, outside: [] });
   });
 
   test('are exported with the attributes of the table', () => {
@@ -436,6 +433,15 @@ describe('the settings', () => {
       expect(Object.fromEntries(told)).toEqual(Object.fromEntries(real));
     }
   });
+});
+
+test('the decorators are those that the package exports', () => {
+  const index = readFileSync(join(root, 'src/index.ts'), 'utf8');
+  const exported = [...index.matchAll(/^export \{([^}]*)\} from '[^']*\.decorator';/gm)].flatMap(([, names = '']) =>
+    names.split(',').map((name) => name.trim()),
+  );
+  const real = exported.filter((name) => name !== '' && !name.startsWith('type ')).map((name) => `@${name}`);
+  expect(sorted(rowsBelow('Decorators', MODULE).map((row) => firstNamed(row.decorator)))).toEqual(sorted(real));
 });
 
 test('spans are dropped for the reasons of the table', () => {
