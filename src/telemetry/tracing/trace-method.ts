@@ -236,15 +236,13 @@ function optionsFor(
   { options, parameters }: MethodTracing,
   args: ArrayLike<unknown>,
 ): { given: MethodSpanOptions | undefined; problem?: string } {
-  let given: MethodSpanOptions | undefined;
-  let problem: string | undefined;
+  const attributes = parameters && argumentAttributes(parameters, args);
   try {
-    given = (typeof options === 'function' ? Reflect.apply(options, undefined, args) : options) ?? undefined;
+    const given = (typeof options === 'function' ? Reflect.apply(options, undefined, args) : options) ?? undefined;
+    return { given: attributes ? { ...given, attributes: { ...attributes, ...given?.attributes } } : given };
   } catch (error) {
-    problem = messageOf(error);
+    return { given: attributes && { attributes }, problem: messageOf(error) };
   }
-  if (parameters) given = { ...given, attributes: { ...argumentAttributes(parameters, args), ...given?.attributes } };
-  return { given, problem };
 }
 
 /** Texts, numbers and truth values as they are, lists of them too; of anything else, its JSON. */

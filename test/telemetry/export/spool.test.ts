@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { Spool, type SpoolOptions } from '../../../src/telemetry/export/spool';
-import { filesIn, ManualTimers, tempFolder } from './sinks';
+import { filesIn, ManualTimers, tempFolder, until } from './sinks';
 
 const HOUR_MS = 3_600_000;
 const A_LOT = 1_000_000;
@@ -89,10 +89,10 @@ const pieceOf = (text: string) => ({ count: 3, bytes: Buffer.from(text), size: B
 const segments = () => filesIn(folder.path).filter((path) => path.endsWith('.spans'));
 
 /** Leaves the spool's files as a process leaves them that is killed. */
-function kill(user: SpoolUser, pid = 2 ** 30): void {
+function kill(user: SpoolUser, pid = 2 ** 30, start?: string): void {
   for (const path of new Set(segments().map(dirname))) {
-    const [, ...rest] = basename(path).split('-');
-    renameSync(path, join(folder.path, [pid, ...rest].join('-')));
+    const [, ownStart, ...rest] = basename(path).split('-');
+    renameSync(path, join(folder.path, [pid, start ?? ownStart, ...rest].join('-')));
   }
   spools.splice(spools.indexOf(user), 1);
 }
@@ -188,6 +188,18 @@ describe('limits', () => {
     expect(user.drain()).toEqual([]);
     expect(user.dropped).toEqual({ 'too-old': 9 });
     expect(segments()).toEqual([]);
+  });
+
+  test('what is under way does not become too old before it comes back', async () => {
+    const user = new SpoolUser({ maxBytes: 20_000 });
+    for (let i = 0; i < 6; i++) user.append(text(i));
+    expect(user.take(3)).toBe(text(0));
+    await timers.advance(HOUR_MS + 1);
+    user.append('new');
+    expect(user.dropped).toEqual({ 'too-old': 12 });
+    user.spool.putBack();
+    expect(user.drain()).toEqual(['new']);
+    expect(user.dropped).toEqual({ 'too-old': 18 });
   });
 });
 
@@ -389,6 +401,38 @@ describe('several processes', () => {
     expect(other.drain()).toEqual(['a']);
   });
 
+  test('take over from one that is dead, although nobody has taken note of its end', async () => {
+    const killed = mortal();
+    killed.append('a');
+    // The shell becomes a program that does not know that it has a child.
+    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    children.push(parent);
+    const [output] = (await once(parent.stdout, 'data')) as [Buffer];
+    const facts = () =>
+      readFileSync(`/proc/${Number(output)}/stat`, 'utf8')
+        .split(/.*\) /s)[1]
+        ?.split(' ') ?? [];
+    await until(() => facts()[0] === 'Z');
+    kill(killed, Number(output), facts()[19]);
+    expect(new SpoolUser().drain()).toEqual(['a']);
+  });
+
+  test('take over from several in the order of time, and touch what they take', async () => {
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      const past = new ManualTimers();
+      await past.advance(1000 * 'fedcba'.indexOf(name));
+      const killed = new SpoolUser({ timers: past });
+      killed.append(name);
+      kill(killed);
+    }
+    const folders = () => [...new Set(segments().map(dirname))];
+    for (const path of folders()) utimesSync(path, 1000, 1000);
+    const next = new SpoolUser();
+    expect(folders()).toHaveLength(6);
+    for (const path of folders()) expect(statSync(path).mtimeMs).toBeCloseTo(timers.now(), -2);
+    expect(next.drain()).toEqual(['f', 'e', 'd', 'c', 'b', 'a']);
+  });
+
   test('take over from one whose process id is another process now', () => {
     const killed = mortal();
     killed.append('a');
@@ -438,7 +482,11 @@ describe('a disk with problems', () => {
     expect(user.problems).toEqual([
       `cannot write to the spool ${join(folder.path, 'spool')}: is not a directory; spans wait in memory instead`,
     ]);
+    expect(user.append('a')).toBe(0);
     rmSync(folder.path);
+    // Not every span is a reason to bother the disk.
+    expect(user.append('a')).toBe(0);
+    await timers.advance(1000);
     expect(user.append('b')).toBe(1);
     expect(user.drain()).toEqual(['b']);
   });

@@ -182,6 +182,11 @@ describe('functions of the user', () => {
         calls = 0;
 
         @Span('work', options as () => MethodSpanOptions)
+        described(@SpanAttribute('value') value: string): string {
+          return this.sync(value);
+        }
+
+        @Span('work', options as () => MethodSpanOptions)
         sync(value: string): string {
           this.calls += 1;
           return `${value} ${this.#kept}`;
@@ -196,8 +201,9 @@ describe('functions of the user', () => {
       const work = new Work();
       expect(work.sync('is')).toBe('is kept');
       expect(await work.async('is')).toBe('is kept');
-      expect(work.calls).toBe(2);
-      expect(telemetry.spans.map(shown)).toEqual(mode.records ? ['work', 'work'] : []);
+      expect(work.described('is')).toBe('is kept');
+      expect(work.calls).toBe(3);
+      expect(telemetry.spans.map(shown)).toEqual(mode.records ? ['work', 'work', 'work', 'work'] : []);
     });
   }
 
@@ -208,12 +214,13 @@ describe('functions of the user', () => {
         @Span('work', () => {
           throw new Error('bad options');
         })
-        run(): void {}
+        run(@SpanAttribute('order.id') _id: string): void {}
       }
-      new Work().run();
+      new Work().run('A-1');
       expect(telemetry.spans[0]?.events.map(({ name, attributes }) => [name, attributes])).toEqual([
         ['span.options.failed', { 'exception.message': 'bad options' }],
       ]);
+      expect(telemetry.spans[0]?.attributes).toEqual({ 'order.id': 'A-1' });
     },
     RECORDING_MODES,
   );
