@@ -612,7 +612,8 @@ describe('a collector that does not serve', () => {
         const env = { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: protocol };
         const { code, stderr, ms } = await build(nodes, [], env, cwd);
         const buildMs = (RunFolder.latest(cwd).eventsOf('run-finished')[0]?.time ?? 0) - startOf(cwd);
-        const inTime = ms - buildMs < 6000 ? 'in time' : 'too late';
+        // Its own deadline is 3 s; the rest is for a machine that has much else to do.
+        const inTime = ms - buildMs < 20_000 ? 'in time' : 'too late';
         const how = [`exit ${code}`, `${warnings(stderr).length} warnings`, inTime, ...ends(RunFolder.latest(cwd))];
         told.push(`${name}, ${protocol}, ${behaviour}: ${how.join(', ')}`);
         const asWithout = [`exit ${without.code}`, '1 warnings', 'in time', ...endsExpected];

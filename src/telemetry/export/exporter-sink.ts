@@ -101,10 +101,9 @@ export class ExporterSink implements SpanSink {
   }
 
   shutdown(timeoutMs: number): Promise<void> {
-    this.ended ??= this.delivery.shutdown(timeoutMs).then(async () => {
-      await within(CLOSE_TIMEOUT_MS, async () => this.exporter?.shutdown());
-      this.exporter = undefined;
-    });
+    this.ended ??= this.delivery
+      .shutdown(timeoutMs)
+      .then(() => within(CLOSE_TIMEOUT_MS, async () => this.exporter?.shutdown()));
     return this.ended;
   }
 

@@ -1,5 +1,6 @@
 import type { ExportConfig } from '../../config/telemetry-config';
-import { count } from '../../util/words';
+import { BackOff } from './back-off';
+import { ExportNotes } from './export-notes';
 import { type SinkTimers, systemTimers } from './sink-timers';
 import { SpanAccount } from './span-account';
 import { type Batch, type Entry, entryOf, type Piece, SpanQueue, type Trial } from './span-queue';
@@ -9,8 +10,6 @@ import type { DropReason, SendResult, SinkStatus } from './span-sink';
 const PORTION_BYTES = 1024 * 1024;
 /** A collector that has not answered for so long counts as down: what waits behind goes to disk. */
 const SLOW_ANSWER_MS = 2000;
-/** Longest wait that a collector may ask for. */
-const MAX_RETRY_AFTER_MS = 60_000;
 
 /** Pieces on disk, oldest first. */
 export interface PieceStore<P extends Piece> {
@@ -97,12 +96,12 @@ export class SpanDelivery<P extends Piece> {
   private readonly underWay = new Set<Attempt<P>>();
   private readonly abort = new AbortController();
   private readonly timers: SinkTimers;
-  private readonly random: () => number;
+  private readonly backOff: BackOff;
+  private readonly notes: ExportNotes;
 
   /** What waits is to be sent although it is less than a whole batch. */
   private isDue = false;
   private cancelGathering: (() => void) | undefined;
-  private backOff: { readonly until: number; readonly wasAskedFor: boolean; cancel(): void } | undefined;
   private pumping: NodeJS.Immediate | undefined;
   private writing: NodeJS.Immediate | undefined;
 
@@ -114,10 +113,6 @@ export class SpanDelivery<P extends Piece> {
   private lastSuccessAt: number | undefined;
   private lastError: { readonly at: number; readonly message: string } | undefined;
 
-  private readonly said = new Set<DropReason>();
-  /** Dropped since the queue was last in order. */
-  private lost = 0;
-
   private readonly waiters = new Set<Waiter>();
   private ended: Promise<void> | undefined;
   private isStopping = false;
@@ -127,15 +122,17 @@ export class SpanDelivery<P extends Piece> {
   private isClosed = false;
 
   constructor(private readonly options: DeliveryOptions<P>) {
-    this.timers = options.timers ?? systemTimers;
-    this.random = options.random ?? Math.random;
+    const { exporter, endpoint = exporter, config: limits, onProblem, timers = systemTimers } = options;
+    this.timers = timers;
+    this.notes = new ExportNotes(endpoint, onProblem);
+    this.backOff = new BackOff({ limits, timers, random: options.random ?? Math.random, onOver: () => this.pump() });
     options.store?.open({
       adopted: (spans) => {
         this.account.enter('spooled', spans);
         this.pumpSoon();
       },
       dropped: (spans, reason) => this.drop('spooled', spans, reason),
-      problem: (message) => this.say(message),
+      problem: (message) => this.notes.say(message),
     });
   }
 
@@ -206,7 +203,7 @@ export class SpanDelivery<P extends Piece> {
       const cancel = this.timers.after(timeoutMs, waiter.done, true);
       this.waiters.add(waiter);
       // A wait of our own choice can be cut short; one that the collector asked for only when there is no later.
-      if (isLastChance || !this.backOff?.wasAskedFor) this.endBackOff();
+      if (isLastChance || !this.backOff.wasAskedFor) this.backOff.end();
       this.isDue = this.queue.count > 0;
       this.pump();
       this.tellWaiters();
@@ -216,7 +213,7 @@ export class SpanDelivery<P extends Piece> {
   private close(): void {
     this.isClosed = true;
     this.cancelGathering?.();
-    this.endBackOff();
+    this.backOff.end();
     clearImmediate(this.pumping);
     clearImmediate(this.writing);
     // Who does not answer now comes too late.
@@ -255,7 +252,7 @@ export class SpanDelivery<P extends Piece> {
 
   /** Not within `add`: who ends a span does not wait for a request to be made. */
   private pumpSoon(): void {
-    if (this.backOff || this.isClosed) return;
+    if (this.backOff.isOn || this.isClosed) return;
     this.pumping ??= setImmediate(() => {
       this.pumping = undefined;
       this.pump();
@@ -264,7 +261,9 @@ export class SpanDelivery<P extends Piece> {
 
   private pump(): void {
     for (let next = this.next(); next !== undefined; next = this.next()) {
-      this.attempt(next).catch((error) => this.say(`Internal error: an attempt to send spans ended with ${error}`));
+      this.attempt(next).catch((error) =>
+        this.notes.say(`Internal error: an attempt to send spans ended with ${error}`),
+      );
     }
     if (this.queue.count > 0) return;
     this.isDue = false;
@@ -274,7 +273,7 @@ export class SpanDelivery<P extends Piece> {
 
   private next(): Attempt<P> | undefined {
     const { store, concurrency, config } = this.options;
-    if (this.isClosed || this.hasGivenUp || this.backOff) return undefined;
+    if (this.isClosed || this.hasGivenUp || this.backOff.isOn) return undefined;
     if (this.underWay.size >= (this.failures > 0 ? 1 : concurrency)) return undefined;
     const facts = { startedAt: this.timers.now(), isLast: this.isStopping };
     const stored = store?.take(config.maxBatchSpans, config.maxBatchBytes);
@@ -319,23 +318,22 @@ export class SpanDelivery<P extends Piece> {
     this.lastSuccessAt = this.timers.now();
     this.failures = 0;
     this.refusesAll = false;
-    this.endBackOff();
-    this.tellWhatWasLost();
+    this.backOff.end();
+    if (this.bytesInMemory <= this.options.config.maxQueueBytes / 2) this.notes.inOrder();
   }
 
   private failed(attempt: Attempt<P>, { message, retryAfterMs }: SendResult & { kind: 'retry' }): void {
     this.putBack(attempt);
     this.isDue = this.queue.count > 0;
-    const isFirst = this.failures === 0;
-    if (isFirst) this.say(`cannot send spans to ${this.collector}: ${message}; trying again until it works`);
+    if (this.failures === 0) this.notes.failing(message);
     // Two requests that fail together are one failure.
-    if (!this.backOff) this.failures++;
+    if (!this.backOff.isOn) this.failures++;
     if (this.isStopping) {
       if (!attempt.isLast) return;
       this.hasGivenUp = this.writeAll() || !this.isHopeful;
       if (this.hasGivenUp) return this.releaseWaiters();
     }
-    this.backOffFor(retryAfterMs);
+    this.backOff.begin(this.failures, retryAfterMs);
     if (this.mustWrite) this.writeSoon();
   }
 
@@ -371,26 +369,6 @@ export class SpanDelivery<P extends Piece> {
   private putBack({ batch, stored }: Attempt<P>): void {
     if (stored) this.options.store?.putBack(stored);
     else this.queue.putBack(batch.entries);
-  }
-
-  private backOffFor(retryAfterMs = 0): void {
-    const { initialBackoffMs, maxBackoffMs } = this.options.config;
-    const longest = Math.min(maxBackoffMs, initialBackoffMs * 2 ** (this.failures - 1));
-    const asked = Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
-    const wait = Math.max(this.random() * longest, asked);
-    const until = this.timers.now() + wait;
-    if (this.backOff && this.backOff.until >= until) return;
-    this.endBackOff();
-    const cancel = this.timers.after(wait, () => {
-      this.backOff = undefined;
-      this.pump();
-    });
-    this.backOff = { until, wasAskedFor: asked > 0, cancel };
-  }
-
-  private endBackOff(): void {
-    this.backOff?.cancel();
-    this.backOff = undefined;
   }
 
   // To disk
@@ -429,7 +407,7 @@ export class SpanDelivery<P extends Piece> {
     return written > 0;
   }
 
-  // Telling
+  // Waiting for it
 
   private tellWaiters(): void {
     if (this.waiters.size === 0 || this.options.store?.isEmpty === false) return;
@@ -445,39 +423,9 @@ export class SpanDelivery<P extends Piece> {
     for (const waiter of [...this.waiters]) waiter.done();
   }
 
-  private get collector(): string {
-    return this.options.endpoint ?? this.options.exporter;
-  }
-
   private drop(from: 'queued' | 'spooled', spans: number, reason: DropReason, why?: string): void {
     this.account.move(from, reason, spans);
-    this.lost += spans;
-    if (this.said.has(reason)) return;
-    this.said.add(reason);
-    const words: Record<DropReason, string> = {
-      'queue-full': `the queue of spans for ${this.collector} is full; what does not fit is dropped until it takes them again`,
-      rejected: `${this.collector} does not take some spans: ${why ?? 'it did not say why'}; they are dropped`,
-      'too-old': `spans waited too long for ${this.collector}, and were dropped`,
-      unreadable: `some spans for ${this.collector} cannot be encoded or read back, and are dropped`,
-      shutdown: `${count(spans, 'span')} could not be sent to ${this.collector} before the end, and were dropped`,
-    };
-    this.say(words[reason]);
-  }
-
-  /** Once the worst is over. What depends on the spans themselves is said but once. */
-  private tellWhatWasLost(): void {
-    if (this.lost === 0 || this.bytesInMemory > this.options.config.maxQueueBytes / 2) return;
-    const outage = (['queue-full', 'too-old'] as const).filter((reason) => this.said.delete(reason));
-    if (outage.length > 0) this.say(`${this.collector} takes spans again; ${count(this.lost, 'span')} were dropped`);
-    this.lost = 0;
-  }
-
-  private say(message: string): void {
-    try {
-      this.options.onProblem(message);
-    } catch {
-      // Spans are not lost because nobody can be told.
-    }
+    this.notes.dropped(spans, reason, why);
   }
 }
 

@@ -168,23 +168,34 @@ describe('by HTTP', () => {
     );
   });
 
-  test('a collector that is overloaded gets the same spans again, each once', async () => {
+  test.each([408, 429, 502, 503, 504])('a collector that says %i gets the same spans again', async (status) => {
     const collector = await HttpCollector.start();
-    collector.status = 503;
-    const timers = new ManualTimers();
-    const sink = sinkTo({ endpoint: `http://${collector.host}/api/traces` }, {}, timers);
-    const spans = makeSpans(250);
-    sink.accept(spans);
-    const isFailed = once(collector.server, 'received');
+    collector.status = status;
+    const sink = sinkTo({ endpoint: `http://${collector.host}/api/traces` }, {}, new ManualTimers());
+    sink.accept(makeSpans(1));
     void sink.flush(10_000);
-    await isFailed;
     await until(() => !sink.status.healthy);
-    expect(countsOf(sink.status)).toEqual({ made: 250, queued: 250 });
-    collector.requests.length = 0;
+    expect(countsOf(sink.status)).toEqual({ made: 1, queued: 1 });
     collector.status = 202;
     await sink.flush(10_000);
-    expect(countsOf(sink.status)).toEqual({ made: 250, exported: 250 });
-    expect(collector.requests.flatMap(({ body }) => idsIn(body, spans)).sort()).toEqual(spans.map(idOf).sort());
+    expect(countsOf(sink.status)).toEqual({ made: 1, exported: 1 });
+  });
+
+  test('a collector that fails in the midst of many spans gets each of them once', async () => {
+    const collector = await HttpCollector.start();
+    const sink = sinkTo({ endpoint: `http://${collector.host}/api/traces` }, { initialBackoffMs: 1 });
+    const spans = makeSpans(350);
+    const failed: Received[] = [];
+    collector.server.on('received', () => {
+      collector.status = collector.requests.length % 2 === 0 ? 503 : 200;
+      if (collector.status === 503) failed.push(collector.requests.at(-1) as Received);
+    });
+    sink.accept(spans);
+    await sink.flush(10_000);
+    expect(countsOf(sink.status)).toEqual({ made: 350, exported: 350 });
+    const taken = collector.requests.filter((request) => !failed.includes(request));
+    expect(failed.length).toBeGreaterThan(1);
+    expect(taken.flatMap(({ body }) => idsIn(body, spans)).sort()).toEqual(spans.map(idOf).sort());
   });
 
   test('what a collector does not take is counted, and said once', async () => {

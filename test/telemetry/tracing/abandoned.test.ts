@@ -103,6 +103,19 @@ for (const [title, make] of abandonedInSomeWay) {
   );
 }
 
+inEachMode(
+  'the span of a generator that is left half-way ends with the time of its last step',
+  async ({ telemetry }) => {
+    await (async () => {
+      const generator = work.numbers();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      generator.next();
+    })();
+    await collected(telemetry, telemetry.started.length);
+    for (const { duration } of telemetry.spans) expect(duration[0] * 1e9 + duration[1]).toBeGreaterThan(45e6);
+  },
+);
+
 inEachMode('what is still held has no end', async ({ telemetry, endedAre }) => {
   const held = work.result(query());
   abandon(() => work.numbers());

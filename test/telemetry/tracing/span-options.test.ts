@@ -208,6 +208,19 @@ describe('functions of the user', () => {
   }
 
   inEachMode(
+    'a function for options may have nothing to say',
+    ({ telemetry }) => {
+      class Work {
+        @Span('work', (options) => options)
+        run(_options: MethodSpanOptions | null | undefined): void {}
+      }
+      for (const options of [undefined, null, {}]) new Work().run(options);
+      expect(telemetry.spans.map((span) => [span.attributes, span.events])).toEqual(new Array(3).fill([{}, []]));
+    },
+    RECORDING_MODES,
+  );
+
+  inEachMode(
     'what a function for options throws is noted on the span',
     ({ telemetry }) => {
       class Work {

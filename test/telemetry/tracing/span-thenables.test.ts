@@ -85,6 +85,16 @@ inEachMode(
   },
 );
 
+inEachMode('a `then` that somebody kept asks a second time for himself', async ({ endedAre, callerIs }) => {
+  const query = work.result(new Query());
+  const { then } = query;
+  await Reflect.apply(then, query, []);
+  await Reflect.apply(then, query, []);
+  expect(query.runs).toHaveLength(2);
+  callerIs(query.runs[1]);
+  endedAre('work');
+});
+
 inEachMode('the rejection of a query is on its span, and reaches the caller', async ({ endedAre }) => {
   const reason = new Error('no table');
   const query = work.result(new Query(() => Promise.reject(reason)));
@@ -249,6 +259,16 @@ inEachMode('something that is kept, and returned again and again, does not grow'
   expect(work.result(kept)).toBe(kept);
   expect(await kept).toBe('ready');
   expect(telemetry.spans.length).toBe(mode.records ? 2001 : 0);
+});
+
+inEachMode('something that is kept, and awaited each time, is followed each time', async ({ mode, telemetry }) => {
+  const kept = object((resolve: (value: string) => void) => resolve('ready')) as PromiseLike<string>;
+  for (let call = 0; call < 100; call += 1) {
+    work.result(kept);
+    expect(telemetry.spans).toHaveLength(mode.records ? call : 0);
+    await kept;
+  }
+  expect(telemetry.spans).toHaveLength(mode.records ? 100 : 0);
 });
 
 inEachMode('a function with a `then` is followed too', async ({ endedAre }) => {

@@ -249,6 +249,21 @@ describe('promises', () => {
     endedAre('work');
   });
 
+  inEachMode(
+    'a promise of a class of another realm ends its span when it settles, also if nobody awaits it',
+    async ({ endedAre }) => {
+      const settle: { resolve?: (value: unknown) => void } = {};
+      const foreign = runInNewContext('new (class extends Promise {})((resolve) => { settle.resolve = resolve; })', {
+        settle,
+      });
+      expect(work.result(foreign)).toBe(foreign);
+      endedAre();
+      settle.resolve?.('done');
+      await new Promise(setImmediate);
+      endedAre('work');
+    },
+  );
+
   inEachMode('an instance of a subclass of Promise stays that instance', async ({ endedAre }) => {
     class Cancelable<T> extends Promise<T> {
       cancelled = false;
