@@ -1,5 +1,6 @@
 // Processor time of a server per request, with and without telemetry: controller > service > repository, every method a span. Every round loads every server once,
-// in rotated order; ratios are medians of the rounds' ratios to the server without telemetry. Ours encodes its spans and sends them to a collector; the others' exporter throws them away.
+// in rotated order; ratios are medians of the rounds' ratios to the server without telemetry. `on` gathers spans as for an exporter, and throws them away, ours as the others;
+// `otlp` encodes them and sends them to a collector.
 import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { dirname, join } from 'node:path';
@@ -12,6 +13,7 @@ const requests = Number(process.env.BENCH_REQUESTS ?? 6000);
 const variants = [
   'none',
   'ours:on',
+  'ours:otlp',
   'ours:off',
   'instrumentations:on',
   'instrumentations:off',

@@ -56,8 +56,10 @@ function ours(sampling) {
     serviceName: 'bench',
     instrument: true,
     outgoing: false,
-    otlp: { endpoint: collector, protocol: 'http/protobuf' },
-    sampling: { sampler: sampling === 'on' ? 'parentbased_always_on' : 'parentbased_always_off' },
+    ...(sampling === 'otlp'
+      ? { otlp: { endpoint: collector, protocol: 'http/protobuf' } }
+      : { exporters: { traces: [] } }),
+    sampling: { sampler: sampling === 'off' ? 'parentbased_always_off' : 'parentbased_always_on' },
   });
 }
 

@@ -36,14 +36,16 @@ export class RequestMetrics implements HttpMetrics {
     this.activeRequests = registry.upDownCounter(INSTRUMENTS.httpServerActiveRequests);
   }
 
-  requestStarted(method: string, scheme: string): void {
-    this.activeSeries(method, scheme).add(1);
+  requestStarted(method: string, scheme: string): UpDownCounterSeries {
+    const series = this.activeSeries(method, scheme);
+    series.add(1);
+    return series;
   }
 
-  requestEnded(request: EndedRequest): void {
-    const { method, scheme, seconds, span } = request;
-    this.activeSeries(method, scheme).add(-1);
-    const { total, duration, semanticDuration } = this.series(request);
+  requestEnded(request: EndedRequest, status: number, seconds: number): void {
+    const { span, active } = request;
+    active?.add(-1);
+    const { total, duration, semanticDuration } = this.series(request, status);
     const exemplar = span?.spanContext();
     total.add(1);
     duration.record(seconds, exemplar);
@@ -60,16 +62,13 @@ export class RequestMetrics implements HttpMetrics {
     return series;
   }
 
-  private series(request: EndedRequest): RequestSeries {
-    const { method, route, status, scheme } = request;
-    const series = this.bound
-      .get(route)
-      ?.get(method)
-      ?.get(scheme === 'https' ? -status : status);
-    return series ?? this.bind(request);
+  private series(request: EndedRequest, status: number): RequestSeries {
+    const { method, route = UNMATCHED, scheme } = request;
+    const ofMethod = this.bound.get(route)?.get(method);
+    return ofMethod?.get(scheme === 'https' ? -status : status) ?? this.bind(method, route, scheme, status);
   }
 
-  private bind({ method, route, status, scheme }: EndedRequest): RequestSeries {
+  private bind(method: string, route: string, scheme: string, status: number): RequestSeries {
     const guide = { 'http.method': method, 'http.route': route, 'http.status_code': status };
     const series = {
       total: this.total.bind({ ...guide, status_code: status }),

@@ -12,21 +12,24 @@ import { RecordedSpan } from '../tracing/recorded-span';
 import { monotonicNow } from '../tracing/span-clock';
 import { SpanScope } from '../tracing/span-scope';
 
-/** Told of each request when it is over. */
+/** Told of each request, when it comes and when it is over. */
 export interface HttpMetrics {
-  /** @returns what to call when the request is over */
-  requestStarted(method: string, scheme: string): void;
-  requestEnded(request: EndedRequest): void;
+  /** @returns what counts it as under way */
+  requestStarted(method: string, scheme: string): ActiveRequests;
+  requestEnded(request: EndedRequest, status: number, seconds: number): void;
+}
+
+export interface ActiveRequests {
+  add(change: number): void;
 }
 
 export interface EndedRequest {
   readonly method: string;
   readonly scheme: string;
   /** The route's template, or `unmatched`. */
-  readonly route: string;
-  readonly status: number;
-  readonly seconds: number;
+  readonly route: string | undefined;
   readonly span: Span | undefined;
+  readonly active: ActiveRequests | undefined;
 }
 
 export interface HttpServerTracingOptions {
@@ -45,6 +48,8 @@ interface Exchange {
   readonly method: string;
   readonly scheme: string;
   readonly startedAt: number;
+  readonly active: ActiveRequests | undefined;
+  /** Known at the end of the request at the latest; then `unmatched` where there is none. */
   route: string | undefined;
 }
 
@@ -86,31 +91,27 @@ export class HttpServerTracing {
     this.closed = metrics
       ? function (this: ServerResponse) {
           const exchange = endSpan.call(this);
-          if (exchange) metrics.requestEnded(ended(this, exchange));
+          if (exchange) metrics.requestEnded(exchange, statusOf(this), (monotonicNow() - exchange.startedAt) / 1000);
         }
       : endSpan;
     this.fields = options.propagator.fields().map((field) => field.toLowerCase());
   }
 
-  /** Watches the requests of a server until `detach`. */
+  /**
+   * Watches the requests of a server until `detach`. Those who answer them are called in each request's context; nothing else of the server changes.
+   */
   attach(server: Server): void {
-    const { emit } = server;
     const begin = this.begin.bind(this);
     const { tracing } = this.options;
-    const traced = function (this: Server, event: string | symbol): boolean {
-      // biome-ignore lint/complexity/noArguments: handed on as they are, for every event of the server
-      const args = arguments;
-      if (event !== 'request') return emit.apply(this, args as never);
-      const exchange = begin(args[1] as IncomingMessage, args[2] as ServerResponse);
-      if (exchange === undefined || tracing === undefined || exchange.span === undefined)
-        return emit.apply(this, args as never);
-      return tracing.run(exchange.context, emit as never, this, args) as boolean;
-    };
-    server.emit = traced as Server['emit'];
-    this.undo.push(() => {
-      // Somebody may have wrapped it again; then ours stays below and does nothing.
-      if (server.emit === traced) server.emit = emit;
-    });
+    for (const listener of server.listeners('request') as RequestListener[]) {
+      const traced = (request: IncomingMessage, response: ServerResponse): unknown => {
+        const exchange = isBegun(response) ? undefined : begin(request, response);
+        if (exchange?.span === undefined || tracing === undefined) return listener.call(server, request, response);
+        return tracing.run(exchange.context, listener as never, server, [request, response]);
+      };
+      replace(server, listener, traced);
+      this.undo.push(() => replace(server, traced, listener));
+    }
   }
 
   detach(): void {
@@ -119,16 +120,22 @@ export class HttpServerTracing {
 
   /** For requests that do not come by way of a server, such as Fastify's `inject`. Calls `next` in the request's context. */
   runThrough(request: IncomingMessage, response: ServerResponse, next: () => void): void {
-    const exchange = (response as TracedResponse)[EXCHANGE] === undefined ? this.begin(request, response) : undefined;
+    const exchange = this.begin(request, response);
     const { tracing } = this.options;
     if (exchange?.span === undefined || tracing === undefined) next();
     else tracing.run(exchange.context, next, undefined, []);
   }
 
-  /** Tells which route a request takes. */
-  static setRoute(response: ServerResponse, route: string | undefined): void {
+  /**
+   * Tells which route a request takes.
+   *
+   * @returns whether the request is known
+   */
+  static setRoute(response: ServerResponse, route: string | undefined): boolean {
     const exchange = (response as TracedResponse)[EXCHANGE];
-    if (exchange && route) exchange.route = route;
+    if (exchange === undefined) return false;
+    if (route) exchange.route = route;
+    return true;
   }
 
   private begin(request: IncomingMessage, response: ServerResponse): Exchange | undefined {
@@ -147,8 +154,16 @@ export class HttpServerTracing {
       if (span !== undefined) context = SpanScope.of(context, span);
       if (span?.isRecording()) describe(span, request, url, method, scheme);
     }
-    metrics?.requestStarted(method, scheme);
-    const exchange: Exchange = { request, span, context, method, scheme, startedAt: monotonicNow(), route: undefined };
+    const exchange: Exchange = {
+      request,
+      span,
+      context,
+      method,
+      scheme,
+      startedAt: monotonicNow(),
+      active: metrics?.requestStarted(method, scheme),
+      route: undefined,
+    };
     (response as TracedResponse)[EXCHANGE] = exchange;
     // The listener is one and the same for all: what it needs is on the response.
     response.on('close', this.closed);
@@ -159,6 +174,20 @@ export class HttpServerTracing {
     for (const field of this.fields) if (headers[field] !== undefined) return true;
     return false;
   }
+}
+
+type RequestListener = (request: IncomingMessage, response: ServerResponse) => unknown;
+
+function isBegun(response: TracedResponse): boolean {
+  return response[EXCHANGE] !== undefined;
+}
+
+/** In the same place among the listeners. Somebody may have taken it away; then there is nothing to replace. */
+function replace(server: Server, listener: RequestListener, by: RequestListener): void {
+  const listeners = server.listeners('request') as RequestListener[];
+  if (!listeners.includes(listener)) return;
+  server.removeAllListeners('request');
+  for (const each of listeners) server.on('request', each === listener ? by : each);
 }
 
 const SERVER = { kind: SpanKind.SERVER };
@@ -207,11 +236,12 @@ function endSpan(this: ServerResponse): Exchange | undefined {
   const exchange = (this as TracedResponse)[EXCHANGE];
   if (exchange === undefined) return undefined;
   const { span, method, request } = exchange;
+  exchange.route ??= routeOf(request) ?? UNMATCHED;
   if (span?.isRecording()) {
-    const route = exchange.route ?? routeOf(request);
+    const { route } = exchange;
     const status = statusOf(this);
-    span.updateName(spanName(method, route ?? UNMATCHED));
-    if (route !== undefined && route !== UNMATCHED) span.setAttribute('http.route', route);
+    span.updateName(spanName(method, route));
+    if (route !== UNMATCHED) span.setAttribute('http.route', route);
     if (status === CLIENT_CLOSED_REQUEST) span.setAttribute('error.type', 'aborted');
     else {
       span.setAttribute('http.response.status_code', status);
@@ -224,17 +254,6 @@ function endSpan(this: ServerResponse): Exchange | undefined {
     span.end();
   }
   return exchange;
-}
-
-function ended(response: ServerResponse, { method, scheme, route, request, span, startedAt }: Exchange): EndedRequest {
-  return {
-    method,
-    scheme,
-    route: route ?? routeOf(request) ?? UNMATCHED,
-    status: statusOf(response),
-    seconds: (monotonicNow() - startedAt) / 1000,
-    span,
-  };
 }
 
 function statusOf(response: ServerResponse): number {

@@ -54,10 +54,13 @@ export class HttpServerExplorer implements OnModuleInit, OnApplicationShutdown {
 
   private askFastify(fastify: FastifyLike, tracing: HttpServerTracing): void {
     fastify.addHook('onRequest', (request, reply, done) => {
-      tracing.runThrough(request.raw, reply.raw, () => {
-        HttpServerTracing.setRoute(reply.raw, request.routeOptions?.url);
-        done();
-      });
+      const route = request.routeOptions?.url;
+      if (HttpServerTracing.setRoute(reply.raw, route)) done();
+      else
+        tracing.runThrough(request.raw, reply.raw, () => {
+          HttpServerTracing.setRoute(reply.raw, route);
+          done();
+        });
     });
   }
 }

@@ -94,6 +94,8 @@ export const MIN = 1;
 export const MAX = 2;
 export const BUCKETS = 3;
 
+const EXEMPLAR_EVERY = 16;
+
 /** A histogram with its attributes decided: to record costs a few nanoseconds and allocates nothing. */
 export class HistogramSeries {
   /** Sum, least and greatest value, then how many there were in each bucket; the last is for what is above all edges. */
@@ -114,7 +116,8 @@ export class HistogramSeries {
 
   /**
    * @param value a number from 0 up, in the instrument's unit; anything else is ignored, and said once
-   * @param context the span that was measured; where it is sampled, this measurement becomes the exemplar of its bucket
+   * @param context the span that was measured; where it is sampled, this measurement becomes the exemplar of its bucket if that has none, or
+   *   one in sixteen: keeping one costs more than all the rest
    */
   record(value: number, context?: ExemplarContext): void {
     if (!(Number.isFinite(value) && value >= 0)) {
@@ -132,11 +135,12 @@ export class HistogramSeries {
       if (value > edges[middle]!) low = middle + 1;
       else high = middle;
     }
-    cells[BUCKETS + low]!++;
-    if (context !== undefined && (context.traceFlags & SAMPLED) !== 0) this.keep(low, value, context);
+    const count = ++cells[BUCKETS + low]!;
+    if (context === undefined || (context.traceFlags & SAMPLED) === 0) return;
+    if (count % EXEMPLAR_EVERY === 0 || this.exemplars?.[low] === undefined) this.keep(low, value, context);
   }
 
-  /** The latest exemplar of a bucket. */
+  /** A late exemplar of a bucket. */
   exemplar(bucket: number): Exemplar | undefined {
     return this.exemplars?.[bucket];
   }

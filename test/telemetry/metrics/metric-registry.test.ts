@@ -188,7 +188,7 @@ describe('a histogram', () => {
     expect(registry.histogram(define('ms', { unit: 'ms' })).edges).toContain(10_000);
   });
 
-  test('keeps the latest sampled measurement of each bucket as its exemplar', () => {
+  test('keeps the first sampled measurement of each bucket as its exemplar, and then every sixteenth', () => {
     const { registry } = registryWith({ now: () => 1_700_000_000_123 });
     const series = registry.histogram(define('h', { buckets: edges })).bind();
     const span = (spanId: string, traceFlags = 1) => ({ traceId: 't'.repeat(32), spanId, traceFlags });
@@ -199,11 +199,13 @@ describe('a histogram', () => {
     series.record(50, span('high'));
     expect([0, 1, 2, 3].map((bucket) => series.exemplar(bucket)?.context.spanId)).toEqual([
       undefined,
-      'second',
+      'first',
       undefined,
       'high',
     ]);
-    expect(series.exemplar(1)).toMatchObject({ value: 0.6, at: 1_700_000_000_123 });
+    expect(series.exemplar(1)).toMatchObject({ value: 0.5, at: 1_700_000_000_123 });
+    for (let at = 5; at <= 17; at += 1) series.record(at / 20, span(`number ${at}`));
+    expect(series.exemplar(1)?.context.spanId).toBe('number 16');
   });
 });
 
