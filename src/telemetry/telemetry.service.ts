@@ -13,8 +13,8 @@ import {
   trace,
 } from '@opentelemetry/api';
 import type { TelemetryConfig } from '../config/telemetry-config';
+import { knownMethod } from './http/http-method';
 import { spanName as httpSpanName } from './http/http-server-tracing';
-import { knownMethod } from './http-method';
 import { InstrumentExplorer } from './instrument/instrument.explorer';
 import type { InstrumentRegistry } from './instrument/instrument-registry';
 import type { GuideMetrics } from './metrics/guide-metrics';

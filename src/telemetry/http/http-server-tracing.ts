@@ -11,6 +11,7 @@ import type { ActiveTracing } from '../tracing/active-tracing';
 import { RecordedSpan } from '../tracing/recorded-span';
 import { monotonicNow } from '../tracing/span-clock';
 import { SpanScope } from '../tracing/span-scope';
+import { knownMethod } from './http-method';
 
 /** Told of each request, when it comes and when it is over. */
 export interface HttpMetrics {
@@ -62,19 +63,6 @@ type RoutedRequest = IncomingMessage & { route?: { path?: unknown }; baseUrl?: s
 const CLIENT_CLOSED_REQUEST = 499;
 /** Stands for the route where none was taken: paths that people make up are without number. */
 export const UNMATCHED = 'unmatched';
-
-const METHODS: ReadonlySet<string> = new Set([
-  'GET',
-  'HEAD',
-  'POST',
-  'PUT',
-  'DELETE',
-  'CONNECT',
-  'OPTIONS',
-  'TRACE',
-  'PATCH',
-  'QUERY',
-]);
 
 /**
  * Server spans and metrics for a Node server, whatever framework answers its requests: it sees a request before any middleware and knows how it ended, also where no
@@ -142,7 +130,7 @@ export class HttpServerTracing {
     const { tracing, propagator, metrics, ignores } = this.options;
     const url = request.url ?? '';
     if (ignores?.(pathOf(url))) return undefined;
-    const method = METHODS.has(request.method as string) ? (request.method as string) : '_OTHER';
+    const method = knownMethod(request.method ?? '');
     const scheme = (request.socket as { encrypted?: boolean }).encrypted ? 'https' : 'http';
     let context: Context = ROOT_CONTEXT;
     let span: Span | undefined;

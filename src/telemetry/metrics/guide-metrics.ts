@@ -1,3 +1,4 @@
+import { knownMethod } from '../http/http-method';
 import { errorType } from '../tracing/record-error';
 import { INSTRUMENTS, type InstrumentDefinition } from './instruments';
 import type {
@@ -53,19 +54,6 @@ interface SessionSeries {
   readonly active: UpDownCounterSeries;
   readonly duration: HistogramSeries;
 }
-
-const METHODS: ReadonlySet<string> = new Set([
-  'CONNECT',
-  'DELETE',
-  'GET',
-  'HEAD',
-  'OPTIONS',
-  'PATCH',
-  'POST',
-  'PUT',
-  'QUERY',
-  'TRACE',
-]);
 
 /**
  * The metrics of the Container Kit guide: what its `Metrics()` records, under the guide's names. With metrics switched off, every
@@ -236,7 +224,7 @@ export class GuideMetrics {
   ): void {
     if (!this.isOn) return;
     // Anybody can send any method; a label must not be theirs to choose.
-    const known = METHODS.has(method) ? method : METHODS.has(method.toUpperCase()) ? method.toUpperCase() : '_OTHER';
+    const known = knownMethod(method);
     const guide = { 'http.method': known, 'http.route': route || 'unmatched', 'http.status_code': status };
     this.httpRequests.add(1, { ...guide, status_code: status });
     this.httpDuration.record(seconds, guide, span);

@@ -20,9 +20,8 @@ import { SpanScope, spanIn } from './span-scope';
 /** What `@Span` takes beside a name: OpenTelemetry's own options, and two of ours. */
 export interface MethodSpanOptions extends SpanOptions {
   /**
-   * Makes attributes of the result: of the value that a promise resolves to, of the last value of an Observable, of what a
-   * generator returns or, where it returns nothing, gave last. What it throws is recorded
-   * on the span and goes no further.
+   * Makes attributes of the result: of the value that a promise resolves to, of the last value of an Observable, of what a generator returns or, where it returns
+   * nothing, gave last. What it throws is recorded on the span and goes no further.
    */
   // biome-ignore lint/suspicious/noExplicitAny: the result is whatever the method returns
   readonly onResult?: (result: any) => Pick<SpanOptions, 'attributes'> | undefined;
