@@ -1,6 +1,7 @@
 import Ajv2020 from 'ajv/dist/2020';
 import schema from '../../schemas/graph.schema.json';
 import { parseDuration } from '../util/duration';
+import { lineAt, parseJson } from '../util/json-text';
 import { UserError } from '../util/user-error';
 import { printable } from '../util/words';
 import { type Graph, GraphBuilder, type NodeRecord } from './graph';
@@ -52,7 +53,7 @@ let validate: ReturnType<Ajv2020['compile']> | undefined;
  * @throws UserError naming the file, the line and the node
  */
 export function readJsonGraph(text: string, file: string, baseDir: string): Graph {
-  const json = parse(text, file);
+  const json = parseJson(text, file) as JsonGraph;
   check(json, text, file);
   return new JsonGraphReader(json, text, file).read(baseDir);
 }
@@ -188,27 +189,6 @@ function jsonNode(graph: Graph, node: NodeId, ids: readonly JsonId[]): Partial<J
   return json;
 }
 
-function parse(text: string, file: string): JsonGraph {
-  try {
-    return JSON.parse(text) as JsonGraph;
-  } catch (error) {
-    const { message } = error as Error;
-    const line = lineAt(text, placeOfError(message, text));
-    throw new UserError(`not valid JSON: ${printable(message.replaceAll(/\s+/g, ' ')).slice(0, 160)}`, { file, line });
-  }
-}
-
-/** Some of JSON.parse's messages tell the position, some quote the text around it, and the rest are about the end. */
-function placeOfError(message: string, text: string): number {
-  const position = /position (\d+)/.exec(message)?.[1];
-  if (position !== undefined) return Number(position);
-  const [, token, cut, quoted] =
-    /^Unexpected token '(.)', (\.\.\.)?"(.*)"(?:\.\.\.)? is not valid JSON$/su.exec(message) ?? [];
-  const start = quoted === undefined ? -1 : text.indexOf(quoted);
-  if (start < 0) return text.length;
-  return start + Math.max(0, (quoted as string).indexOf(token as string, cut ? 10 : 0));
-}
-
 function check(json: JsonGraph, text: string, file: string): void {
   validate ??= new Ajv2020({ allErrors: false, strictTypes: false, strictRequired: false }).compile(schema);
   if (validate(json)) return;
@@ -251,10 +231,4 @@ function lineOfEdge(text: string, id: string): number | undefined {
   const edges = text.indexOf('"edges"');
   const at = edges < 0 ? -1 : text.indexOf(id, edges);
   return at < 0 ? undefined : lineAt(text, at);
-}
-
-function lineAt(text: string, at: number): number {
-  let line = 1;
-  for (let i = text.indexOf('\n'); i >= 0 && i < at; i = text.indexOf('\n', i + 1)) line++;
-  return line;
 }

@@ -8,6 +8,7 @@ import {
   type TracerProvider,
   trace,
 } from '@opentelemetry/api';
+import { Claims } from '../util/claims';
 import { SwitchedTracerProvider } from './switched-tracer-provider';
 
 interface Claim {
@@ -15,8 +16,7 @@ interface Claim {
   readonly meterProvider: MeterProvider | undefined;
 }
 
-/** The newest last. */
-const claims: Claim[] = [];
+const claims = new Claims<Claim>(apply);
 const tracerProvider = new SwitchedTracerProvider();
 const noMeters: MeterProvider = { getMeter: () => createNoopMeter() };
 /** Made once in a process: what has been patched is patched by them, and others would never be told of it. */
@@ -33,20 +33,12 @@ let inForce: Claim | undefined;
  * @returns gives the claim back
  */
 export function claimOutgoing(tracerProvider: TracerProvider, meterProvider: MeterProvider | undefined): () => void {
-  const claim = { tracerProvider, meterProvider };
-  claims.push(claim);
-  apply();
-  return () => {
-    const at = claims.indexOf(claim);
-    if (at < 0) return;
-    claims.splice(at, 1);
-    apply();
-  };
+  return claims.claim({ tracerProvider, meterProvider });
 }
 
 function apply(): void {
   const before = inForce;
-  const newest = claims.at(-1);
+  const { newest } = claims;
   inForce = newest;
   tracerProvider.current = newest?.tracerProvider;
   if (newest === undefined) {

@@ -77,7 +77,8 @@ function placeOfError(message: string, text: string): number {
   return start + Math.max(0, (quoted as string).indexOf(token as string, cut ? 10 : 0));
 }
 
-function lineAt(text: string, at: number): number {
+/** The line that a place in a text is on, 1-based. */
+export function lineAt(text: string, at: number): number {
   let line = 1;
   for (let i = text.indexOf('\n'); i >= 0 && i < at; i = text.indexOf('\n', i + 1)) line++;
   return line;

@@ -10,6 +10,9 @@ export function isLeftOut(span: Span): boolean {
   const { traceFlags, isRemote, traceId } = span.spanContext();
   // Only spans that were recorded can be asked whether they have ended.
   return (
-    (traceFlags & TraceFlags.SAMPLED) === 0 && isRemote !== true && traceId !== INVALID_TRACEID && (span as { ended?: unknown }).ended === undefined
+    (traceFlags & TraceFlags.SAMPLED) === 0 &&
+    isRemote !== true &&
+    traceId !== INVALID_TRACEID &&
+    (span as { ended?: unknown }).ended === undefined
   );
 }

@@ -1,4 +1,5 @@
 import { type Context, context, type Span, type Tracer, trace } from '@opentelemetry/api';
+import { Claims } from '../../util/claims';
 import { spanIn } from './span-scope';
 
 /** The tracing of this process, as a decorated method meets it: decorators run long before, and far from, any injector. */
@@ -17,8 +18,10 @@ type Mode = 'unclaimed' | 'off' | 'on';
 
 let mode: Mode = 'unclaimed';
 let own: ActiveTracing | undefined;
-/** Started and not ended, the newest last: an application that is started inside another (in tests, say) hands back what it found. */
-const claims: { readonly tracing: ActiveTracing | undefined }[] = [];
+const claims = new Claims<ActiveTracing | undefined>(() => {
+  own = claims.newest;
+  mode = claims.isEmpty ? 'unclaimed' : own ? 'on' : 'off';
+});
 
 /** Where the OpenTelemetry API keeps what is registered with it. */
 const API = Symbol.for('opentelemetry.js.api.1');
@@ -42,21 +45,7 @@ export function activeTracing(): ActiveTracing | undefined {
  * @returns gives the claim back
  */
 export function claimTracing(tracing: ActiveTracing | undefined): () => void {
-  const claim = { tracing };
-  claims.push(claim);
-  apply();
-  return () => {
-    const at = claims.indexOf(claim);
-    if (at < 0) return;
-    claims.splice(at, 1);
-    apply();
-  };
-}
-
-function apply(): void {
-  const newest = claims.at(-1);
-  own = newest?.tracing;
-  mode = newest ? (own ? 'on' : 'off') : 'unclaimed';
+  return claims.claim(tracing);
 }
 
 /** For contexts that somebody else's manager keeps. */
