@@ -10,9 +10,19 @@ const WALLS: Readonly<Record<string, readonly string[]>> = {
   graph: ['util'],
   telemetry: ['config', 'util'],
   health: ['telemetry', 'util'],
-  scheduler: ['graph', 'telemetry', 'util'],
-  report: ['graph', 'scheduler/agent', 'scheduler/events', 'scheduler/failure', 'scheduler/job-table', 'util'],
-  commands: ['config', 'graph', 'report', 'scheduler', 'telemetry', 'util'],
+  rpm: ['graph', 'util'],
+  license: ['graph', 'rpm', 'util'],
+  scheduler: ['graph', 'license', 'rpm', 'telemetry', 'util'],
+  report: [
+    'graph',
+    'license/findings',
+    'scheduler/agent',
+    'scheduler/events',
+    'scheduler/failure',
+    'scheduler/job-table',
+    'util',
+  ],
+  commands: ['config', 'graph', 'license', 'report', 'rpm', 'scheduler', 'telemetry', 'util'],
 };
 
 const NEST_SUFFIXES = /\.(module|options|service|controller|interceptor|guard|filter|decorator|explorer|health)\.ts$/;

@@ -181,11 +181,38 @@ export class Graph {
     return record;
   }
 
+  /**
+   * The same graph with some nodes replaced, new ones behind the last, and some edges changed. Nodes keep their numbers. Costs a copy of the flat
+   * arrays, whatever the size of the change.
+   */
+  patched({ replace = new Map(), add = [], addEdges = [], removeEdges = [] }: GraphPatch): Graph {
+    const builder = GraphBuilder.continuing(this, removeEdges);
+    for (const [node, record] of replace) builder.replaceNode(node, record);
+    for (const record of add) builder.addNode(record);
+    for (const [dependent, dependency] of addEdges) builder.addDependency(dependent, dependency);
+    return builder.build();
+  }
+
+  /** @internal What a builder needs to go on from here. */
+  get parts() {
+    const { types, states, flags, columns, strings, commands } = this;
+    return { types, states, flags, columns, strings, commands };
+  }
+
   /** The same graph with other node states. */
   withStates(states: Uint8Array): Graph {
     const { types, flags, dependencies, columns, strings, commands, info } = this;
     return new Graph(types, states, flags, dependencies, columns, strings, commands, info);
   }
+}
+
+/** A change of a graph. Numbers of added nodes go on from its size. */
+export interface GraphPatch {
+  readonly replace?: ReadonlyMap<NodeId, NodeRecord>;
+  readonly add?: readonly NodeRecord[];
+  /** Pairs of dependent and dependency. */
+  readonly addEdges?: readonly (readonly [NodeId, NodeId])[];
+  readonly removeEdges?: readonly (readonly [NodeId, NodeId])[];
 }
 
 /** What belongs to a graph as a whole. */
@@ -205,13 +232,47 @@ export class GraphBuilder {
   private states = new Uint8Array(1024);
   private flags = new Uint8Array(1024);
   private readonly columns: Partial<Record<NodeField | 'key', Uint32Array>> = {};
-  private readonly strings: string[] = [''];
-  private readonly stringIds = new Map<string, number>([['', 0]]);
+  private strings: string[] = [''];
+  /** By text: its number. Made when a text first comes. */
+  private stringIds: Map<string, number> | undefined;
   private commands: (CommandSpec | undefined)[] | undefined;
   private edges = new Uint32Array(4096);
   private edgeCount = 0;
 
   constructor(private readonly info: GraphInfo = {}) {}
+
+  /** A builder that holds all of a graph already, but for some edges. */
+  static continuing(graph: Graph, without: readonly (readonly [NodeId, NodeId])[] = []): GraphBuilder {
+    const builder = new GraphBuilder(graph.info);
+    const { types, states, flags, columns, strings, commands } = graph.parts;
+    builder.count = graph.size;
+    const room = graph.size + 64;
+    const copied = <T extends Uint8Array | Uint32Array>(to: T, from: T): T => {
+      to.set(from);
+      return to;
+    };
+    builder.types = copied(new Uint8Array(room), types);
+    builder.states = copied(new Uint8Array(room), states);
+    builder.flags = copied(new Uint8Array(room), flags);
+    for (const [field, column] of Object.entries(columns)) {
+      builder.columns[field as NodeField] = copied(new Uint32Array(room), column);
+    }
+    builder.strings = [...strings];
+    if (commands) builder.commands = [...commands];
+    const removed = new Set(without.map(([dependent, dependency]) => dependent * graph.size + dependency));
+    builder.edges = new Uint32Array(2 * graph.edgeCount + 4096);
+    const { offsets, targets } = graph.dependencies;
+    let at = 0;
+    for (let node = 0; node < graph.size; node++) {
+      for (let i = offsets[node] as number; i < (offsets[node + 1] as number); i++) {
+        if (removed.size > 0 && removed.has(node * graph.size + (targets[i] as number))) continue;
+        builder.edges[at++] = node;
+        builder.edges[at++] = targets[i] as number;
+      }
+    }
+    builder.edgeCount = at;
+    return builder;
+  }
 
   get size(): number {
     return this.count;
@@ -220,6 +281,18 @@ export class GraphBuilder {
   addNode(record: NodeRecord): NodeId {
     const node = this.count++;
     if (node === this.types.length) this.grow();
+    this.setNode(node, record);
+    return node;
+  }
+
+  /** Gives a node that is there already another type, state and texts. */
+  replaceNode(node: NodeId, record: NodeRecord): void {
+    for (const column of Object.values(this.columns)) column[node] = 0;
+    if (this.commands) this.commands[node] = undefined;
+    this.setNode(node, record);
+  }
+
+  private setNode(node: NodeId, record: NodeRecord): void {
     this.types[node] = record.type;
     this.states[node] = record.state;
     const hasPackage = record.hasPackage ?? record.name !== undefined;
@@ -232,7 +305,6 @@ export class GraphBuilder {
       this.commands ??= [];
       this.commands[node] = record.command;
     }
-    return node;
   }
 
   /** Adds many nodes of one kind that have no texts: what a generator or a benchmark wants. */
@@ -290,6 +362,7 @@ export class GraphBuilder {
   }
 
   private setField(node: NodeId, field: NodeField | 'key', text: string): void {
+    this.stringIds ??= new Map(this.strings.map((known, id) => [known, id]));
     let id = this.stringIds.get(text);
     if (id === undefined) {
       id = this.strings.length;

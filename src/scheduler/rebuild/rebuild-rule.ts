@@ -1,3 +1,4 @@
+import type { Graph } from '../../graph/graph';
 import type { NodeId } from '../../graph/node';
 
 /** Whether to run a job at all, and why. */
@@ -15,6 +16,13 @@ export type Decision =
  * has been decided and is done.
  */
 export interface RebuildRule {
+  /** Told before anything is decided; may look at the disk in its own time. */
+  prepare?(): Promise<void>;
+  /**
+   * The graph has changed under way. Nodes keep their numbers and jobs; some have new dependencies, new nodes stand behind the
+   * last, and none of these is a job.
+   */
+  adopt?(graph: Graph): void;
   decide(job: number): Decision;
   /** A node that runs nothing is done. */
   nodeDone(node: NodeId): void;
