@@ -247,15 +247,16 @@ export class GraphBuilder {
     const { types, states, flags, columns, strings, commands } = graph.parts;
     builder.count = graph.size;
     const room = graph.size + 64;
-    const copied = <T extends Uint8Array | Uint32Array>(to: T, from: T): T => {
-      to.set(from);
-      return to;
-    };
-    builder.types = copied(new Uint8Array(room), types);
-    builder.states = copied(new Uint8Array(room), states);
-    builder.flags = copied(new Uint8Array(room), flags);
+    builder.types = new Uint8Array(room);
+    builder.types.set(types);
+    builder.states = new Uint8Array(room);
+    builder.states.set(states);
+    builder.flags = new Uint8Array(room);
+    builder.flags.set(flags);
     for (const [field, column] of Object.entries(columns)) {
-      builder.columns[field as NodeField] = copied(new Uint32Array(room), column);
+      const larger = new Uint32Array(room);
+      larger.set(column);
+      builder.columns[field as NodeField] = larger;
     }
     builder.strings = [...strings];
     if (commands) builder.commands = [...commands];
