@@ -23,6 +23,17 @@ const COMMANDS: readonly { readonly name: string; readonly summary: string; read
     load: () => graphCommand('convert'),
   },
   {
+    name: 'graph from-specs',
+    summary: 'Make a graph of packages from spec files.',
+    load: () => graphCommand('from-specs'),
+  },
+  {
+    name: 'license-check',
+    summary: 'Check the licence files of RPMs.',
+    load: () =>
+      (require('./commands/license-check') as typeof import('./commands/license-check')).LICENSE_CHECK_COMMAND,
+  },
+  {
     name: 'report',
     summary: 'Tell what came of a run.',
     load: () => (require('./commands/report') as typeof import('./commands/report')).REPORT_COMMAND,

@@ -31,7 +31,7 @@ export type {
 export { SimulatedAgent, type SimulatedAgentOptions } from './scheduler/agents/simulated';
 export type { BuildEvent, BuildListener } from './scheduler/events';
 export { describeFailure, type Failure, type FailureReason } from './scheduler/failure';
-export { CyclicPlanError } from './scheduler/plan';
+export { CyclicPlanError } from './scheduler/plan-order';
 export { type RunOptions, type RunOutcome, Scheduler } from './scheduler/scheduler';
 export { SchedulerModule, type SchedulerModuleAsyncOptions } from './scheduler/scheduler.module';
 export { type BuildOptions, SCHEDULER_OPTIONS, type SchedulerModuleOptions } from './scheduler/scheduler.options';

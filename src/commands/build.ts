@@ -12,14 +12,15 @@ import { textSummary } from '../report/text-summary';
 import type { BuildAgent } from '../scheduler/agent';
 import { CommandAgent } from '../scheduler/agents/command';
 import { newRunId } from '../scheduler/run-directory';
-import { RunnerPool } from '../scheduler/runner/runner-pool';
+import type { RunnerPool } from '../scheduler/runner/runner-pool';
 import { writeFileAtomically } from '../util/atomic-file';
 import { SystemClock } from '../util/clock';
 import { shownEndpoint } from '../util/shown-endpoint';
 import { UserError } from '../util/user-error';
 import type { Command, CommandIo } from './command';
 import { dryRun } from './dry-run';
-import { exitCodeOf, leaveBehind, NOT_SYNCED, type RunBuildResult, runBuild, Session, workerCount } from './run-build';
+import { exitCodeOf, type RunBuildResult, runBuild, workerCount } from './run-build';
+import { leaveBehind, NOT_SYNCED, type Session, type SessionOptions, withSession } from './session';
 import { ORDER_FLAG, PREVIEW_FLAGS, TELEMETRY_FLAGS } from './shared-flags';
 import { SIMULATION_FLAGS, simulationFrom } from './simulation-flags';
 
@@ -104,7 +105,6 @@ export const BUILD_COMMAND: Command = {
 
 class BuildCommand {
   private readonly workers: number;
-  private readonly runners = new RunnerPool();
 
   constructor(
     private readonly flags: FlagValues,
@@ -119,20 +119,13 @@ class BuildCommand {
       const { graph, goal } = this.readGraph();
       return dryRun({ graph, goal, workers: this.workers, order: this.order() }, this.io.stdout);
     }
-    const session = this.startSession();
-    try {
+    return withSession(this.sessionOptions(), async (session, runners) => {
       // Before the graph is read: we are small now.
-      if (this.flags.string('build-agent') !== 'test-agent') this.runners.warmUp(this.workers);
+      if (this.flags.string('build-agent') !== 'test-agent') runners.warmUp(this.workers);
       const { graph, goal } = this.readGraph();
-      const result = await this.build(session, graph, goal);
-      return this.report(session, graph, result);
-    } catch (error) {
-      session.tracing?.recordError(error);
-      throw error;
-    } finally {
-      this.runners.stop();
-      await session.close();
-    }
+      const result = await this.build(session, runners, graph, goal);
+      return this.report(session, result);
+    });
   }
 
   private check(): void {
@@ -143,14 +136,14 @@ class BuildCommand {
       throw new UserError('--json and --quiet exclude each other');
   }
 
-  private startSession(): Session {
+  private sessionOptions(): SessionOptions {
     const { flags, io } = this;
     const settings = telemetrySettings({
       enable: flags.given.has('enable-telemetry') ? flags.bool('enable-telemetry') : undefined,
       endpoint: flags.optionalString('otlp-endpoint'),
       byDefault: true,
     });
-    return new Session({
+    return {
       runId: newRunId(new Date()),
       settings,
       serviceName: 'spanwright',
@@ -160,7 +153,7 @@ class BuildCommand {
         'scheduler.build_agent': flags.string('build-agent') || 'command-agent',
       },
       onProblem: (message) => io.stderr.write(`spanwright: warning: ${message}\n`),
-    });
+    };
   }
 
   private readGraph(): { graph: Graph; goal: NodeId | undefined } {
@@ -171,7 +164,12 @@ class BuildCommand {
     return members.length === 1 ? { graph, goal: members[0] } : withGoal(graph, 'named on the command line', members);
   }
 
-  private async build(session: Session, graph: Graph, goal: NodeId | undefined): Promise<RunBuildResult> {
+  private async build(
+    session: Session,
+    runners: RunnerPool,
+    graph: Graph,
+    goal: NodeId | undefined,
+  ): Promise<RunBuildResult> {
     const { flags, workers } = this;
     const hasCommands = hasAnyCommand(graph);
     const simulated = flags.string('build-agent') === 'test-agent';
@@ -194,7 +192,7 @@ class BuildCommand {
         session,
         graph,
         goal,
-        agent: simulation?.agent ?? this.commandAgent(session),
+        agent: simulation?.agent ?? this.commandAgent(session, runners),
         policy: ({ kind, node }) => {
           const spec = graph.command(node);
           const timeoutMs = spec?.timeoutMs ?? flags.optionalNumber('timeout');
@@ -223,10 +221,10 @@ class BuildCommand {
     }
   }
 
-  private commandAgent(session: Session): BuildAgent {
+  private commandAgent(session: Session, runners: RunnerPool): BuildAgent {
     if (!session.directory) throw new Error('Internal error: expected a folder for logs, found none');
     return new CommandAgent({
-      runners: this.runners,
+      runners,
       logsDir: session.directory.logs,
       graceMs: this.flags.number('grace'),
     });
@@ -248,7 +246,7 @@ class BuildCommand {
     return this.flags.string('order') as 'critical-path' | 'fifo';
   }
 
-  private report(session: Session, graph: Graph, { outcome, view, jobs, signal }: RunBuildResult): number {
+  private report(session: Session, { outcome, view, jobs, signal }: RunBuildResult): number {
     const { flags, io } = this;
     const say = (line: string) => io.stderr.write(`${line}\n`);
     const { directory } = session;
@@ -268,7 +266,7 @@ class BuildCommand {
     const asked = (flag: string) => flags.optionalString(flag);
     const writes: [string | undefined, (file: string) => void][] = [
       [asked('output'), (file) => writeGraph(outcome.graph, file, formatOf(file))],
-      [asked('output-build-state-csv-file'), (file) => writeFileAtomically(file, stateCsv(graph, jobs, view))],
+      [asked('output-build-state-csv-file'), (file) => writeFileAtomically(file, stateCsv(outcome.graph, jobs, view))],
       [asked('results-csv'), (file) => writeFileAtomically(file, resultsCsv(view))],
       [asked('results-json'), (file) => writeFileAtomically(file, resultsJson(view))],
     ];

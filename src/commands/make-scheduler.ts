@@ -1,4 +1,4 @@
-import { CyclicPlanError } from '../scheduler/plan';
+import { CyclicPlanError } from '../scheduler/plan-order';
 import { type RunOptions, Scheduler } from '../scheduler/scheduler';
 import { UserError } from '../util/user-error';
 import { printable } from '../util/words';

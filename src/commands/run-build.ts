@@ -1,6 +1,5 @@
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { TelemetrySettings } from '../config/telemetry-settings';
 import type { Graph } from '../graph/graph';
 import type { NodeId } from '../graph/node';
 import { perfettoTrace } from '../report/perfetto';
@@ -13,88 +12,29 @@ import type { BuildEvent } from '../scheduler/events';
 import type { JobTable } from '../scheduler/job-table';
 import { Journal } from '../scheduler/journal';
 import { capacitiesFor } from '../scheduler/resource-pool';
-import { RunDirectory } from '../scheduler/run-directory';
-import type { RunOptions, RunOutcome } from '../scheduler/scheduler';
-import type { SchedulerTelemetry } from '../scheduler/scheduler.telemetry';
-import type { Telemetry, TelemetryOptions } from '../telemetry/telemetry';
+import type { RunOptions, RunOutcome, Scheduler } from '../scheduler/scheduler';
 import { writeFileAtomically } from '../util/atomic-file';
 import { type Clock, SystemClock } from '../util/clock';
-import { UserError } from '../util/user-error';
-import { VERSION } from '../util/version';
 import { makeScheduler } from './make-scheduler';
+import { leaveBehind, NOT_SYNCED, type Session } from './session';
 
 /** Number of workers that 0, or less, stands for. */
 export function workerCount(asked: number): number {
   return asked > 0 ? asked : availableParallelism();
 }
 
-export interface SessionOptions {
-  readonly runId: string;
-  readonly settings: TelemetrySettings;
-  readonly serviceName: string;
-  /** Where runs leave their folders; undefined: this run leaves none. */
-  readonly runsDir: string | undefined;
-  readonly mainAttributes: Readonly<Record<string, string | number | boolean>>;
-  readonly onProblem: (message: string) => void;
-}
-
-/**
- * What surrounds one run of a command from its first moment to its last: the run's folder and its trace. It is there before
- * the graph is read, so that a run which fails on its graph leaves a trace too.
- */
-export class Session {
-  readonly directory: RunDirectory | undefined;
-  readonly tracing: SchedulerTelemetry | undefined;
-  private readonly telemetry: Telemetry | undefined;
-  private closed: Promise<void> | undefined;
-
-  constructor(readonly options: SessionOptions) {
-    const { settings, runId, runsDir } = options;
-    this.directory = runsDir === undefined ? undefined : RunDirectory.create(runsDir, runId);
-    if (!settings.enabled || (!this.directory && !settings.otlp && !settings.console)) return;
-    // Loaded here: a run without telemetry must not pay for it.
-    const { startTelemetry } = require('../telemetry/telemetry') as typeof import('../telemetry/telemetry');
-    const { SchedulerTelemetry } =
-      require('../scheduler/scheduler.telemetry') as typeof import('../scheduler/scheduler.telemetry');
-    const telemetryOptions: TelemetryOptions = {
-      serviceName: settings.serviceName ?? options.serviceName,
-      serviceVersion: VERSION,
-      buildId: runId,
-      resourceAttributes: settings.resourceAttributes,
-      otlp: settings.otlp,
-      spansFile: this.directory?.spans,
-      console: settings.console,
-      sampling: settings.sampling,
-      limits: settings.limits,
-      parent: settings.parent,
-      onProblem: (message) => options.onProblem(`telemetry: ${message}`),
-    };
-    this.telemetry = startTelemetry(telemetryOptions);
-    this.tracing = new SchedulerTelemetry(
-      this.telemetry,
-      runId,
-      { 'scheduler.version': VERSION, ...options.mainAttributes },
-      performance.timeOrigin,
-    );
-  }
-
-  /** Ends the trace, at a moment of the run's own clock. */
-  end(endedAt: number): void {
-    this.tracing?.end(endedAt);
-  }
-
-  /** Sends what is left of the trace, and ends it if it has not ended. A second call waits for the same end. */
-  close(): Promise<void> {
-    this.end(new SystemClock().now());
-    this.closed ??= this.telemetry?.shutdown() ?? Promise.resolve();
-    return this.closed;
-  }
-}
-
 export interface RunBuildOptions
   extends Pick<
     RunOptions,
-    'goal' | 'rebuild' | 'stopOnFailure' | 'failOnTestFailure' | 'order' | 'holdCachedImplicit' | 'simulated'
+    | 'goal'
+    | 'rebuild'
+    | 'stopOnFailure'
+    | 'failOnTestFailure'
+    | 'order'
+    | 'holdCachedImplicit'
+    | 'dynamicDependencies'
+    | 'inspect'
+    | 'simulated'
   > {
   readonly session: Session;
   readonly graph: Graph;
@@ -137,7 +77,7 @@ export async function runBuild(options: RunBuildOptions): Promise<RunBuildResult
       ? new Journal(directory.events, session.options.onProblem)
       : undefined;
   const listeners = [
-    ...(tracing ? [tracing.listenerFor(graph, options.buildGraphAttributes)] : []),
+    ...(tracing ? [tracing.listenerFor(() => scheduler.graph, options.buildGraphAttributes)] : []),
     (event: BuildEvent) => {
       view.apply(event);
       onEvent(event, view);
@@ -145,7 +85,7 @@ export async function runBuild(options: RunBuildOptions): Promise<RunBuildResult
     ...(journal ? [journal.listener] : []),
     ...(history && !options.simulated ? [history.listener] : []),
   ];
-  const scheduler = makeScheduler({
+  const scheduler: Scheduler = makeScheduler({
     ...options,
     runId: session.options.runId,
     clock,
@@ -182,19 +122,6 @@ function costsOf(graph: Graph, durations: Durations | undefined): RunOptions['co
     const { kind, label } = nameOf(job, jobs);
     return cost(kind, label);
   };
-}
-
-/** For what is made from the journal, and can be again: not worth the wait for the disk. */
-export const NOT_SYNCED = { sync: false } as const;
-
-/** What a run leaves for later must not change what came of it: where it cannot be written, that is said. */
-export function leaveBehind(write: () => void, session: Session): void {
-  try {
-    write();
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    session.options.onProblem(error.message);
-  }
 }
 
 function heedSignals(

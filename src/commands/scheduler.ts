@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import type { FlagValues } from '../config/flags';
@@ -6,16 +6,19 @@ import { telemetrySettings } from '../config/telemetry-settings';
 import { type ColorChoice, useColor } from '../config/terminal';
 import { type BuildGoal, prepareBuildGoal } from '../graph/build-goal';
 import { formatOf, readGraph, writeGraph } from '../graph/read-graph';
+import { remainingGraph } from '../graph/remaining-graph';
 import { analysisLines } from '../report/analysis-text';
 import type { RunView } from '../report/run-view';
 import { stateCsv } from '../report/state-csv';
 import { logToolkitEvent } from '../report/toolkit-log';
 import { classify, toolkitSummary } from '../report/toolkit-summary';
+import { ProvidesQuery } from '../rpm/provides';
 import type { BuildAgent } from '../scheduler/agent';
 import { ChrootAgent } from '../scheduler/agents/chroot';
 import { FreshnessRule } from '../scheduler/rebuild/freshness';
 import { newRunId } from '../scheduler/run-directory';
-import { RunnerPool } from '../scheduler/runner/runner-pool';
+import type { RunnerPool } from '../scheduler/runner/runner-pool';
+import { runToolWith } from '../scheduler/runner/runner-tool';
 import type { RunOptions } from '../scheduler/scheduler';
 import { writeFileAtomically } from '../util/atomic-file';
 import { shownEndpoint } from '../util/shown-endpoint';
@@ -23,8 +26,9 @@ import { type LogLevel, ToolkitLogger } from '../util/toolkit-logger';
 import { describeSystemError, UserError } from '../util/user-error';
 import type { Command } from './command';
 import { dryRun } from './dry-run';
-import { type RunBuildResult, runBuild, Session, workerCount } from './run-build';
+import { type RunBuildResult, runBuild, workerCount } from './run-build';
 import { SCHEDULER_SPEC } from './scheduler-flags';
+import { type Session, type SessionOptions, withSession } from './session';
 import { simulationFrom } from './simulation-flags';
 
 /** The toolkit scheduler's command. Every handled failure is exit code 1, a signal too, as it is there. */
@@ -54,7 +58,6 @@ const UNSUPPORTED = ['image-config-file', 'enable-cpu-prof', 'enable-mem-prof', 
 
 class SchedulerCommand {
   private readonly workers: number;
-  private readonly runners = new RunnerPool();
 
   constructor(
     private readonly flags: FlagValues,
@@ -70,20 +73,14 @@ class SchedulerCommand {
       log.debug(`No worker count supplied, discovered ${availableParallelism()} logical CPUs.`);
     const reserved = this.reservedRpms();
     if (flags.bool('dry-run')) return this.preview();
-    const session = this.startSession();
-    try {
+    return withSession(this.sessionOptions(), async (session, runners) => {
+      this.announce(session);
       // Before the graph is read: we are small now.
-      if (flags.string('build-agent') === 'chroot-agent') this.runners.warmUp(this.workers);
+      if (flags.string('build-agent') !== 'test-agent') runners.warmUp(this.workers);
       const goal = this.readGoal();
-      const result = await this.build(session, goal);
-      return this.report(goal, result, reserved);
-    } catch (error) {
-      session.tracing?.recordError(error);
-      throw error;
-    } finally {
-      this.runners.stop();
-      await session.close();
-    }
+      const result = await this.build(session, runners, goal);
+      return this.report(result, reserved);
+    });
   }
 
   private check(): void {
@@ -129,25 +126,27 @@ class SchedulerCommand {
       });
   }
 
-  private startSession(): Session {
+  private sessionOptions(): SessionOptions {
     const { flags, log, workers } = this;
     const settings = telemetrySettings({
       enable: flags.given.has('enable-telemetry') ? flags.bool('enable-telemetry') : undefined,
       endpoint: flags.optionalString('otlp-endpoint'),
       byDefault: false,
     });
-    const session = new Session({
+    return {
       runId: newRunId(new Date()),
       settings,
       serviceName: 'azurelinux-toolkit',
       runsDir: settings.enabled ? flags.string('runs-dir') : undefined,
       mainAttributes: { 'scheduler.workers': workers, 'scheduler.build_agent': flags.string('build-agent') },
       onProblem: (message) => log.warn(message),
-    });
-    if (settings.otlp) log.info(`Telemetry initialized with endpoint: ${shownEndpoint(settings.otlp.endpoint)}`);
-    if (session.tracing)
-      log.debug(`Trace ${session.tracing.traceId}, files in ${session.directory?.path ?? 'no folder'}`);
-    return session;
+    };
+  }
+
+  private announce({ options, tracing, directory }: Session): void {
+    const { otlp } = options.settings;
+    if (otlp) this.log.info(`Telemetry initialized with endpoint: ${shownEndpoint(otlp.endpoint)}`);
+    if (tracing) this.log.debug(`Trace ${tracing.traceId}, files in ${directory?.path ?? 'no folder'}`);
   }
 
   private readGoal(): BuildGoal {
@@ -193,7 +192,7 @@ class SchedulerCommand {
     log.warn('Could not create solvable subgraph, forcing full package build');
   }
 
-  private build(session: Session, goal: BuildGoal): Promise<RunBuildResult> {
+  private build(session: Session, runners: RunnerPool, goal: BuildGoal): Promise<RunBuildResult> {
     const { flags, log, workers } = this;
     const { graph } = goal;
     const simulated = flags.string('build-agent') === 'test-agent';
@@ -204,7 +203,7 @@ class SchedulerCommand {
       session,
       graph,
       goal: goal.goal,
-      agent: simulation?.agent ?? this.chrootAgent(session),
+      agent: simulation?.agent ?? this.chrootAgent(session, runners),
       policy: ({ kind }) => ({
         attempts: flags.number(kind === 'test' ? 'check-attempts' : 'build-attempts'),
         timeoutMs,
@@ -218,6 +217,7 @@ class SchedulerCommand {
       failOnTestFailure: false,
       // A simulation makes no RPMs, so none can turn out to provide an implicit name: nothing to wait for.
       holdCachedImplicit: !simulated,
+      dynamicDependencies: simulated ? undefined : this.dynamicDependencies(runners, goal),
       rebuild: this.rebuildRule(goal),
       buildGraphAttributes: this.buildGraphAttributes(goal),
       exitCodeOf: () => 1,
@@ -225,7 +225,16 @@ class SchedulerCommand {
     });
   }
 
-  private chrootAgent(session: Session): BuildAgent {
+  private dynamicDependencies(runners: RunnerPool, { requested }: BuildGoal): RunOptions['dynamicDependencies'] {
+    const query = new ProvidesQuery({
+      runTool: runToolWith(runners),
+      parallel: availableParallelism(),
+      onProblem: (message) => this.log.warn(message),
+    });
+    return { ask: (rpms, isWanted) => query.ask(rpms, isWanted), isOnDisk: existsSync, requested };
+  }
+
+  private chrootAgent(session: Session, runners: RunnerPool): BuildAgent {
     const { flags } = this;
     const program = flags.string('build-agent-program');
     if (!program)
@@ -233,7 +242,7 @@ class SchedulerCommand {
         'Unable to initialize build agent, error: --build-agent=chroot-agent needs --build-agent-program',
       );
     return new ChrootAgent({
-      runners: this.runners,
+      runners,
       worker: {
         program,
         workDir: flags.string('work-dir'),
@@ -281,20 +290,22 @@ class SchedulerCommand {
     };
   }
 
-  private report(
-    goal: BuildGoal,
-    { outcome, view, jobs, signal }: RunBuildResult,
-    reserved: ReadonlySet<string>,
-  ): number {
+  private report({ outcome, view, jobs, signal }: RunBuildResult, reserved: ReadonlySet<string>): number {
     const { flags, log } = this;
     const conflicts = toolchainConflicts(view, reserved);
     for (const { level, text } of toolkitSummary(view, conflicts)) log.log(level, text);
     for (const line of analysisLines(view)) log.info(line);
     const written = [
       this.attempt(() =>
-        writeFileAtomically(flags.string('output-build-state-csv-file'), stateCsv(goal.graph, jobs, view)),
+        writeFileAtomically(flags.string('output-build-state-csv-file'), stateCsv(outcome.graph, jobs, view)),
       ),
-      this.attempt(() => writeGraph(outcome.graph, flags.string('output'), formatOf(flags.string('output')))),
+      this.attempt(() =>
+        writeGraph(
+          remainingGraph(outcome.graph, outcome.nodes),
+          flags.string('output'),
+          formatOf(flags.string('output')),
+        ),
+      ),
     ];
     const errors: string[] = [];
     if (signal) errors.push(`stopped by ${signal}`);

@@ -1,6 +1,8 @@
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { parseDuration } from '../util/duration';
+import { parseUint64, parseWholeNumber } from '../util/go-numbers';
 import { describeSystemError, UserError } from '../util/user-error';
+import { CommandWords } from './command-words';
 
 /** The greatest 64-bit number, which stands for no limit. */
 const NO_LIMIT = (1n << 64n) - 1n;
@@ -20,6 +22,8 @@ export type FlagSpec =
   | (FlagBase & { readonly kind: 'string'; readonly default?: string })
   /** A file or folder that must be there when the command line is read. */
   | (FlagBase & { readonly kind: 'existing-file' | 'existing-dir' })
+  /** A folder that must be there; the flag may be repeated. */
+  | (FlagBase & { readonly kind: 'existing-dirs' })
   /** Words separated by blanks, in one argument. */
   | (FlagBase & { readonly kind: 'words' })
   | (FlagBase & { readonly kind: 'int' | 'number'; readonly default?: number })
@@ -40,10 +44,12 @@ export interface CommandSpec {
   readonly notes?: readonly string[];
 }
 
+type FlagValue = string | boolean | number | readonly string[] | undefined;
+
 /** What the command line said, each flag by its name. */
 export class FlagValues {
   constructor(
-    private readonly values: ReadonlyMap<string, string | boolean | number | undefined>,
+    private readonly values: ReadonlyMap<string, FlagValue>,
     readonly positional: readonly string[],
     /** Flags that stood on the command line. */
     readonly given: ReadonlySet<string>,
@@ -73,111 +79,163 @@ export class FlagValues {
   words(name: string): string[] {
     return this.string(name).split(/\s+/).filter(Boolean);
   }
+
+  /** Of a flag that may be repeated; empty where it was not given. */
+  list(name: string): readonly string[] {
+    return (this.values.get(name) as readonly string[] | undefined) ?? [];
+  }
 }
 
 /** Asked for with `--help` or `--version`; not an error. */
 export type Asked = { readonly asked: 'help' | 'version' };
 
+/** Flags that every command has. The toolkit's library has three kinds of help; here they are one. */
+const BUILT_IN = new Map<string, Asked>([
+  ['help', { asked: 'help' }],
+  ['help-long', { asked: 'help' }],
+  ['help-man', { asked: 'help' }],
+  ['version', { asked: 'version' }],
+]);
+
 /**
  * Reads a command line in the manner of the toolkit's flag library: `--flag=value` or `--flag value`, `--no-flag` for booleans,
  * `@file` for arguments from a file (one a line), `--` ends the flags.
  *
+ * As there, the words are read first, to the first that makes no sense; then values are looked at, in their order; then what is missing.
+ *
  * @throws UserError saying which flag is wrong
  */
 export function parseFlags(argv: readonly string[], command: CommandSpec): FlagValues | Asked {
-  const specs = new Map(command.flags.map((spec) => [spec.name, spec]));
-  const raw = new Map<string, string | boolean>();
-  const positional: string[] = [];
-  const rest = [...argv];
-  while (rest.length > 0) {
-    const word = nextWord(rest);
-    if (word === undefined) break;
-    if (word === '--') {
-      positional.push(...rest.splice(0));
-    } else if (word === '-h' || word === '--help') {
-      return { asked: 'help' };
-    } else if (word === '--version') {
-      return { asked: 'version' };
-    } else if (word.startsWith('--')) {
-      readFlag(word, rest, specs, raw);
-    } else if (word.startsWith('-') && word.length > 1) {
-      throw new UserError(`unknown short flag '${word}'`);
-    } else positional.push(word);
+  const line = new CommandLine(command);
+  try {
+    line.read(new CommandWords(argv));
+  } catch (error) {
+    if (line.asked === 'version') return { asked: 'version' };
+    throw error;
   }
-  checkPositional(positional, command.arguments ?? []);
-  const values = new Map<string, string | boolean | number | undefined>();
-  for (const spec of command.flags) values.set(spec.name, parseValue(spec, raw.get(spec.name)));
-  return new FlagValues(values, positional, new Set(raw.keys()));
+  return line.asked ? { asked: line.asked } : line.values();
 }
 
-function readFlag(
-  word: string,
-  rest: string[],
-  specs: ReadonlyMap<string, FlagSpec>,
-  raw: Map<string, string | boolean>,
-): void {
-  const equals = word.indexOf('=');
-  const name = equals < 0 ? word.slice(2) : word.slice(2, equals);
-  let spec = specs.get(name);
-  let value: string | boolean = true;
-  if (!spec && name.startsWith('no-')) {
-    spec = specs.get(name.slice(3));
-    if (spec?.kind !== 'bool') spec = undefined;
-    value = false;
+/** A flag and its value, as typed. */
+interface Given {
+  readonly spec: FlagSpec;
+  readonly value: string | boolean;
+}
+
+class CommandLine {
+  asked: 'help' | 'version' | undefined;
+  private readonly given: Given[] = [];
+  private readonly positional: string[] = [];
+  private readonly specs: ReadonlyMap<string, FlagSpec>;
+  private readonly maxArguments: number;
+
+  constructor(private readonly command: CommandSpec) {
+    this.specs = new Map(command.flags.map((spec) => [spec.name, spec]));
+    const names = command.arguments ?? [];
+    this.maxArguments = names.some((name) => name.includes('...')) ? Number.POSITIVE_INFINITY : names.length;
   }
-  if (!spec) throw new UserError(`unknown long flag '--${name}'`);
-  if (raw.has(spec.name)) throw new UserError(`flag '${spec.name}' cannot be repeated`);
-  if (spec.kind === 'bool') {
-    if (equals >= 0) {
-      const text = word.slice(equals + 1);
-      if (text !== 'true' && text !== 'false')
-        throw new UserError(`expected true or false for flag '--${name}', got '${text}'`);
-      value = (text === 'true') === value;
+
+  read(words: CommandWords): void {
+    for (let word = words.next(); word !== undefined; word = words.next()) {
+      if (word.kind === 'long') this.readLong(word.name, word.value, words);
+      else if (word.kind === 'short') {
+        if (word.name !== 'h') throw new UserError(`unknown short flag '-${word.name}'`);
+        this.ask('help');
+      } else this.readArgument(word.text);
     }
-  } else {
-    const text = equals >= 0 ? word.slice(equals + 1) : nextWord(rest);
-    if (text === undefined || (equals < 0 && text.startsWith('--')))
-      throw new UserError(`expected argument for flag '--${name}'`);
-    value = text;
   }
-  raw.set(spec.name, value);
+
+  values(): FlagValues {
+    const values = new Map<string, FlagValue>();
+    const given = new Set<string>();
+    for (const { spec, value } of this.given) {
+      const parsed = typeof value === 'boolean' ? value : parseValue(spec, value);
+      if (spec.kind === 'existing-dirs') {
+        values.set(spec.name, [...((values.get(spec.name) as readonly string[] | undefined) ?? []), parsed as string]);
+      } else if (given.has(spec.name)) throw new UserError(`flag '${spec.name}' cannot be repeated`);
+      else values.set(spec.name, parsed);
+      given.add(spec.name);
+    }
+    this.requireAll(given);
+    for (const spec of this.command.flags) if (!given.has(spec.name)) values.set(spec.name, defaultOf(spec));
+    return new FlagValues(values, this.positional, given);
+  }
+
+  private readLong(name: string, value: string | undefined, words: CommandWords): void {
+    const builtIn = BUILT_IN.get(name);
+    if (builtIn) return this.ask(builtIn.asked);
+    let spec = this.specs.get(name);
+    let negated = false;
+    if (!spec && name.startsWith('no-')) {
+      spec = this.specs.get(name.slice(3));
+      negated = true;
+    }
+    if (!spec || (negated && spec.kind !== 'bool')) throw new UserError(`unknown long flag '--${name}'`);
+    if (spec.kind === 'bool') {
+      if (value !== undefined && value !== 'true' && value !== 'false')
+        throw new UserError(`expected true or false for flag '--${name}', got '${value}'`);
+      this.given.push({ spec, value: (value !== 'false') !== negated });
+      return;
+    }
+    const text = value ?? words.value();
+    if (text === undefined) throw new UserError(`expected argument for flag '--${name}'`);
+    this.given.push({ spec, value: text });
+  }
+
+  private readArgument(text: string): void {
+    if (this.positional.length >= this.maxArguments) throw new UserError(`unexpected ${text || "''"}`);
+    this.positional.push(text);
+  }
+
+  private ask(asked: 'help' | 'version'): void {
+    if (this.asked !== 'version') this.asked = asked;
+  }
+
+  private requireAll(given: ReadonlySet<string>): void {
+    const missing = this.command.flags.filter((spec) => spec.required && !given.has(spec.name));
+    const [first, ...more] = missing.map(({ name }) => `--${name}`);
+    if (first !== undefined) {
+      throw new UserError(`required flag ${first} not provided${more.length > 0 ? `, nor ${more.join(', ')}` : ''}`);
+    }
+    const required = (this.command.arguments ?? []).filter((name) => !name.startsWith('['));
+    if (this.positional.length < required.length) {
+      throw new UserError(`required argument '${required[this.positional.length]}' not provided`);
+    }
+  }
 }
 
-function parseValue(spec: FlagSpec, raw: string | boolean | undefined): string | boolean | number | undefined {
-  if (raw === undefined) {
-    if (spec.required) throw new UserError(`required flag --${spec.name} not provided`);
-    const otherwise = 'default' in spec ? spec.default : undefined;
-    return spec.kind === 'duration' && typeof otherwise === 'string' ? parseDuration(otherwise) : otherwise;
-  }
-  if (typeof raw === 'boolean') return raw;
-  const wrong = (expected: string) => new UserError(`flag '--${spec.name}': expected ${expected}, got '${raw}'`);
+function defaultOf(spec: FlagSpec): FlagValue {
+  const otherwise = 'default' in spec ? spec.default : undefined;
+  return spec.kind === 'duration' && typeof otherwise === 'string' ? parseDuration(otherwise) : otherwise;
+}
+
+function parseValue(spec: FlagSpec, raw: string): FlagValue {
+  const checked = <T>(value: T | undefined, expected: string): T => {
+    if (value === undefined) throw new UserError(`flag '--${spec.name}': expected ${expected}, got '${raw}'`);
+    return value;
+  };
   switch (spec.kind) {
     case 'existing-file':
     case 'existing-dir':
-      checkPath(raw, spec.kind === 'existing-dir');
+    case 'existing-dirs':
+      checkPath(raw, spec.kind !== 'existing-file');
       return raw;
     case 'enum':
       if (!spec.values.includes(raw))
         throw new UserError(`enum value must be one of ${spec.values.join(',')}, got '${raw}'`);
       return raw;
     case 'int':
-      if (!/^[+-]?\d+$/.test(raw) || !Number.isSafeInteger(Number(raw))) throw wrong('a whole number');
-      return Number(raw);
+      return checked(parseWholeNumber(raw), 'a whole number');
     case 'number': {
       const value = /^(inf|infinity)$/i.test(raw) ? Number.POSITIVE_INFINITY : Number(raw);
-      if (raw.trim() === '' || Number.isNaN(value)) throw wrong('a number');
-      return value;
+      return checked(raw.trim() === '' || Number.isNaN(value) ? undefined : value, 'a number');
     }
     case 'uint64': {
-      if (!/^\+?\d+$/.test(raw) || BigInt(raw) >= 1n << 64n)
-        throw wrong('a whole number from 0 to 18446744073709551615');
-      return BigInt(raw) === NO_LIMIT ? Number.POSITIVE_INFINITY : Number(raw);
+      const value = checked(parseUint64(raw), `a whole number from 0 to ${NO_LIMIT}`);
+      return value === NO_LIMIT ? Number.POSITIVE_INFINITY : Number(value);
     }
-    case 'duration': {
-      const ms = parseDuration(raw);
-      if (ms === undefined) throw wrong('a duration such as 8h, 90m or 1h30m');
-      return ms;
-    }
+    case 'duration':
+      return checked(parseDuration(raw), 'a duration such as 8h, 90m or 1h30m');
     default:
       return raw;
   }
@@ -192,34 +250,6 @@ function checkPath(path: string, directory: boolean): void {
     throw new UserError(`path '${path}' ${why}`);
   }
   if (isDirectory !== directory) throw new UserError(`'${path}' is a ${isDirectory ? 'directory' : 'file'}`);
-}
-
-function checkPositional(found: readonly string[], names: readonly string[]): void {
-  const required = names.filter((name) => !name.startsWith('['));
-  if (found.length < required.length) throw new UserError(`required argument '${required[found.length]}' not provided`);
-  const repeats = names.some((name) => name.includes('...'));
-  if (!repeats && found.length > names.length) throw new UserError(`unexpected ${found[names.length]}`);
-}
-
-/** Takes the next argument; `@file` stands for those in the file, which may name further files. */
-function nextWord(rest: string[]): string | undefined {
-  let word = rest.shift();
-  while (word !== undefined && word.length > 1 && word.startsWith('@')) {
-    rest.unshift(...argumentsFrom(word.slice(1)));
-    word = rest.shift();
-  }
-  return word;
-}
-
-/** One a line. */
-function argumentsFrom(path: string): string[] {
-  try {
-    return readFileSync(path, 'utf8')
-      .split(/\r?\n/)
-      .filter((line) => line !== '' && !line.startsWith('#'));
-  } catch (error) {
-    throw new UserError(`cannot read arguments from ${path}: ${describeSystemError(error)}`);
-  }
 }
 
 /** The text of `--help`: usage, arguments, flags with their defaults, notes. */
@@ -245,7 +275,8 @@ export function helpText(command: CommandSpec): string {
 function flagUsage(spec: FlagSpec): string {
   if (spec.kind === 'bool') return `--[no-]${spec.name}`;
   if (spec.kind === 'enum') return `--${spec.name}=${spec.placeholder ?? spec.values.join('|')}`;
-  return `--${spec.name}=${spec.placeholder ?? spec.name.toUpperCase()}`;
+  const more = spec.kind === 'existing-dirs' ? ' ...' : '';
+  return `--${spec.name}=${spec.placeholder ?? spec.name.toUpperCase()}${more}`;
 }
 
 function flagHelp(spec: FlagSpec): string {

@@ -1,3 +1,5 @@
+import { UserError } from '../util/user-error';
+import { checkPackages, type GraphNotice } from './check-packages';
 import {
   ALL_GOAL,
   findGoal,
@@ -11,8 +13,10 @@ import {
 } from './goals';
 import type { Graph } from './graph';
 import type { NodeId } from './node';
+import { versionedNameOf, versionedNameText } from './node-text';
 import { type PackageLists, type ResolvedLists, resolveLists } from './package-lists';
-import { PackageLookup } from './package-lookup';
+import type { PackageLookup } from './package-lookup';
+import type { VersionOrder } from './versions';
 
 /** What is to be built of a toolkit graph: the graph to use, the goal in it, and the lists as its nodes. */
 export interface BuildGoal {
@@ -22,8 +26,21 @@ export interface BuildGoal {
   readonly lists: ResolvedLists;
   /** Whether the graph was cut down to what was asked for. */
   readonly pruned: boolean;
+  /** Where it was not: the goal of what was asked for. The graph can be cut down to it when the names below are known. */
+  readonly requested: NodeId | undefined;
   /** Names that kept it from being cut down: only a build may turn out to provide them. */
   readonly unsolved: readonly NodeId[];
+  /** What a person should know of the graph and the names. */
+  readonly notices: readonly GraphNotice[];
+}
+
+export interface BuildGoalOptions {
+  /** How many layers of packages that depend on those asked for to build too; none where it is negative. */
+  readonly extraLayers: number;
+  /** Whether cached packages may stand for implicit names. */
+  readonly cachedImplicitWillDo: boolean;
+  /** Default: the toolkit's. */
+  readonly versionOrder?: VersionOrder;
 }
 
 /**
@@ -32,27 +49,48 @@ export interface BuildGoal {
  *
  * @throws UserError where a listed name is not in the graph
  */
-export function prepareBuildGoal(
-  graph: Graph,
-  lists: PackageLists,
-  { extraLayers, cachedImplicitWillDo }: { readonly extraLayers: number; readonly cachedImplicitWillDo: boolean },
-): BuildGoal {
-  const lookup = new PackageLookup(graph);
+export function prepareBuildGoal(given: Graph, lists: PackageLists, options: BuildGoalOptions): BuildGoal {
+  const { extraLayers, cachedImplicitWillDo, versionOrder } = options;
+  const { graph, lookup, notices: found } = checkPackages(given, versionOrder);
   const resolved = resolveLists(graph, lookup, lists);
-  const members = withExtraLayers(graph, goalMembers(lookup, resolved.builds, resolved.tests), extraLayers);
+  const notices = [...found, ...resolved.notices];
+  const members = withExtraLayers(graph, membersOf(graph, lookup, resolved), extraLayers);
   const all = withGoal(graph, PACKAGES_TO_BUILD_GOAL, members);
   const unsolved = unsolvedImplicitNodes(all.graph, all.goal, cachedImplicitWillDo);
   if (unsolved.length > 0) {
-    return { graph: all.graph, goal: findGoal(all.graph, ALL_GOAL), lists: resolved, pruned: false, unsolved };
+    const goal = findGoal(all.graph, ALL_GOAL);
+    return { graph: all.graph, goal, lists: resolved, pruned: false, requested: all.goal, unsolved, notices };
   }
   const part = subgraph(all.graph, reachable(all.graph, all.goal));
-  const { graph: withAll, goal } = withGoal(part.graph, ALL_GOAL, goalMembers(new PackageLookup(part.graph), [], []));
-  return { graph: withAll, goal, lists: renumbered(resolved, part.numberOf), pruned: true, unsolved };
+  const checked = checkPackages(part.graph, versionOrder);
+  const { graph: withAll, goal } = withGoal(checked.graph, ALL_GOAL, goalMembers(checked.lookup, [], []));
+  const numberOf = (node: NodeId) => {
+    const inPart = part.numberOf.get(node);
+    return checked.numberOf && inPart !== undefined ? checked.numberOf.get(inPart) : inPart;
+  };
+  return {
+    graph: withAll,
+    goal,
+    lists: renumbered(resolved, numberOf),
+    pruned: true,
+    requested: undefined,
+    unsolved,
+    notices: [...notices, ...checked.notices],
+  };
+}
+
+function membersOf(graph: Graph, lookup: PackageLookup, { builds, tests }: ResolvedLists): NodeId[] {
+  return goalMembers(lookup, builds, tests, (build) => {
+    const missing = versionedNameText(versionedNameOf(graph, build));
+    throw new UserError(
+      `failed to connect goal node '${PACKAGES_TO_BUILD_GOAL}' to packages: failed to find all goal nodes with strict=true (missing ${missing})`,
+    );
+  });
 }
 
 /** The lists in the smaller graph; what is not in it is dropped. */
-function renumbered(lists: ResolvedLists, numberOf: ReadonlyMap<NodeId, NodeId>): ResolvedLists {
-  const map = (nodes: Iterable<NodeId>) => [...nodes].flatMap((node) => numberOf.get(node) ?? []);
+function renumbered(lists: ResolvedLists, numberOf: (node: NodeId) => NodeId | undefined): ResolvedLists {
+  const map = (nodes: Iterable<NodeId>) => [...nodes].flatMap((node) => numberOf(node) ?? []);
   return {
     ...lists,
     builds: map(lists.builds),

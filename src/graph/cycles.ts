@@ -1,11 +1,31 @@
 import type { Graph } from './graph';
 import type { NodeId } from './node';
 
+/** Whether no node needs itself, however far around. O(n + e), without the dependents. */
+export function isAcyclic(graph: Graph): boolean {
+  const { offsets, targets } = graph.dependencies;
+  const dependentsLeft = new Uint32Array(graph.size);
+  for (const target of targets) dependentsLeft[target]!++;
+  const ready: NodeId[] = [];
+  for (let node = 0; node < graph.size; node++) if (dependentsLeft[node] === 0) ready.push(node);
+  let taken = 0;
+  for (let node = ready.pop(); node !== undefined; node = ready.pop()) {
+    taken++;
+    for (let edge = offsets[node] as number; edge < (offsets[node + 1] as number); edge++) {
+      const target = targets[edge] as NodeId;
+      if (--dependentsLeft[target]! === 0) ready.push(target);
+    }
+  }
+  return taken === graph.size;
+}
+
 /**
  * Strongly connected components of more than one node, or of one that needs itself: each is a knot of cycles. Largest first,
  * the nodes of each ascending. Tarjan's algorithm without recursion: O(n + e).
+ *
+ * @param follows which dependencies count. Default: all
  */
-export function findKnots(graph: Graph): NodeId[][] {
+export function findKnots(graph: Graph, follows?: (dependent: NodeId, dependency: NodeId) => boolean): NodeId[][] {
   const { offsets, targets } = graph.dependencies;
   const index = new Int32Array(graph.size).fill(-1);
   const low = new Int32Array(graph.size);
@@ -30,6 +50,7 @@ export function findKnots(graph: Graph): NodeId[][] {
       if (edge < (offsets[node + 1] as number)) {
         nextEdge[node] = edge + 1;
         const target = targets[edge] as number;
+        if (follows !== undefined && !follows(node, target)) continue;
         if (index[target] === -1) path.push(target);
         else if (onStack[target] === 1) low[node] = Math.min(low[node] as number, index[target] as number);
         continue;
@@ -45,10 +66,19 @@ export function findKnots(graph: Graph): NodeId[][] {
         onStack[member] = 0;
         members.push(member);
       } while (member !== node);
-      if (members.length > 1 || graph.dependenciesOf(node).includes(node)) knots.push(members.sort((a, b) => a - b));
+      const needsItself = () => graph.dependenciesOf(node).includes(node) && (follows?.(node, node) ?? true);
+      if (members.length > 1 || needsItself()) knots.push(members.sort((a, b) => a - b));
     }
   }
   return knots.sort((a, b) => b.length - a.length || (a[0] as number) - (b[0] as number));
+}
+
+/** A cycle in the toolkit's words, which tell it against the dependencies: `{a} --> {b} --> {a}` where b needs a, and a needs b. */
+export function toolkitCycleText(graph: Graph, cycle: readonly NodeId[]): string {
+  return cycle
+    .map((node) => `{${graph.friendlyName(node)}}`)
+    .reverse()
+    .join(' --> ');
 }
 
 /** A shortest cycle through the first node of a knot: each node needs the next, the last is the first again. */

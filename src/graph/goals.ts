@@ -1,3 +1,4 @@
+import { UserError } from '../util/user-error';
 import { type Graph, GraphBuilder } from './graph';
 import { type NodeId, NodeState, NodeType } from './node';
 import type { PackageLookup } from './package-lookup';
@@ -16,8 +17,15 @@ export function findGoal(graph: Graph, name: string): NodeId | undefined {
 
 /**
  * What a goal of these builds and tests must point to: the packages' run nodes and the tests; with neither, all of the graph's.
+ *
+ * @param onMissing told of each build that nothing installs. Default: such are passed over
  */
-export function goalMembers(lookup: PackageLookup, builds: readonly NodeId[], tests: readonly NodeId[]): NodeId[] {
+export function goalMembers(
+  lookup: PackageLookup,
+  builds: readonly NodeId[],
+  tests: readonly NodeId[],
+  onMissing: (build: NodeId) => void = () => {},
+): NodeId[] {
   const members = new Set<NodeId>();
   const all = (of: 'run' | 'test') => {
     for (const entry of lookup.entries()) if (entry[of] !== undefined) members.add(entry[of]);
@@ -26,6 +34,7 @@ export function goalMembers(lookup: PackageLookup, builds: readonly NodeId[], te
   for (const build of builds) {
     const run = lookup.entryOf(build)?.run;
     if (run !== undefined) members.add(run);
+    else onMissing(build);
   }
   if (tests.length === 0) all('test');
   for (const test of tests) members.add(test);
@@ -62,8 +71,17 @@ export function withExtraLayers(graph: Graph, members: readonly NodeId[], layers
   return [...found].sort((a, b) => a - b);
 }
 
-/** The graph with one more node: a goal that needs the members. The other nodes keep their numbers. */
+/**
+ * The graph with one more node: a goal that needs the members. The other nodes keep their numbers.
+ *
+ * @throws UserError where the graph has a goal of that name
+ */
 export function withGoal(graph: Graph, goalName: string, members: readonly NodeId[]): { graph: Graph; goal: NodeId } {
+  if (findGoal(graph, goalName) !== undefined) {
+    throw new UserError(
+      `can't have two goal nodes named ${goalName}: the graph has one already. Was it left by a build? Give the graph that it was made from.`,
+    );
+  }
   const builder = new GraphBuilder(graph.info);
   builder.addGraph(graph);
   const goal = builder.addNode({

@@ -1,11 +1,20 @@
-/*
- * The toolkit's order of versions, which is not quite rpm's: see docs/decisions/0004-versions.md.
+import { compareRpmVersions, parseRpmVersion, type RpmVersion } from './rpm-versions';
+
+/**
+ * By which rule versions are compared: the toolkit's own, which its graphs are made by, or rpm's, which decides what is installed. See
+ * docs/decisions/0004-versions.md.
  */
+export type VersionOrder = 'toolkit' | 'rpm';
+export const VERSION_ORDERS: readonly VersionOrder[] = ['toolkit', 'rpm'];
 
 /** A point on the line of versions, or one of its ends. */
 export type VersionPoint = 'MIN' | 'MAX' | ParsedVersion;
 
-export interface ParsedVersion {
+/** A version, ready to be compared with others that were read for the same order. */
+export type ParsedVersion = ToolkitVersion | OrderedByRpm;
+
+interface ToolkitVersion {
+  readonly order: 'toolkit';
   /** As it was written. Versions that compare as equal may still be two packages. */
   readonly text: string;
   readonly version: readonly bigint[];
@@ -13,14 +22,22 @@ export interface ParsedVersion {
   readonly release: readonly bigint[];
 }
 
+interface OrderedByRpm extends RpmVersion {
+  readonly order: 'rpm';
+  readonly text: string;
+}
+
 const UINT64_LIMIT = 1n << 64n;
 
-/** Reads `2:1.0-3`. Runs of digits or lower-case letters count, as numbers of base 36; all else only separates. */
-export function parseVersion(text: string): ParsedVersion {
+/**
+ * Reads `2:1.0-3`. In the toolkit's order, runs of digits or lower-case letters count, as numbers of base 36; all else only separates.
+ */
+export function parseVersion(text: string, order: VersionOrder = 'toolkit'): ParsedVersion {
+  if (order === 'rpm') return { order, text, ...parseRpmVersion(text) };
   const dash = text.indexOf('-');
   const version = dash < 0 ? text : text.slice(0, dash);
-  const withEpoch = /^\d+:/.test(version) ? version : `0:${version}`;
-  return { text, version: components(withEpoch), release: dash < 0 ? [] : components(text.slice(dash + 1)) };
+  const withEpoch = /^(?:\d+|[a-z]):/.test(version) ? version : `0:${version}`;
+  return { order, text, version: components(withEpoch), release: dash < 0 ? [] : components(text.slice(dash + 1)) };
 }
 
 /** Below 0 where a comes first, above 0 where b does. A release counts only if both have one. */
@@ -28,6 +45,12 @@ export function compareVersions(a: VersionPoint, b: VersionPoint): number {
   if (a === b) return 0;
   if (a === 'MIN' || b === 'MAX') return -1;
   if (a === 'MAX' || b === 'MIN') return 1;
+  if (a.order === 'rpm' && b.order === 'rpm') return compareRpmVersions(a, b);
+  if (a.order === 'rpm' || b.order === 'rpm') {
+    throw new Error(
+      `Internal error: expected versions of one order, found '${a.text}' (${a.order}) and '${b.text}' (${b.order})`,
+    );
+  }
   const versions = compareComponents(a.version, b.version);
   if (versions !== 0 || a.release.length === 0 || b.release.length === 0) return versions;
   return compareComponents(a.release, b.release);
@@ -52,9 +75,9 @@ export interface VersionedName {
 const EVERYTHING: VersionInterval = { lower: 'MIN', lowerInclusive: true, upper: 'MAX', upperInclusive: true };
 
 /** @throws Error where the two conditions leave no version, or one is unknown */
-export function intervalOf(wanted: VersionedName): VersionInterval {
-  const first = halfInterval(wanted.condition, wanted.version);
-  const second = halfInterval(wanted.sCondition, wanted.sVersion);
+export function intervalOf(wanted: VersionedName, order: VersionOrder = 'toolkit'): VersionInterval {
+  const first = halfInterval(wanted.condition, wanted.version, order);
+  const second = halfInterval(wanted.sCondition, wanted.sVersion, order);
   return intersection(first, second);
 }
 
@@ -66,6 +89,12 @@ export function overlaps(a: VersionInterval, b: VersionInterval): boolean {
 /** Equal as the toolkit sees it: the same texts, not only versions that compare as equal. */
 export function intervalKey({ lower, lowerInclusive, upper, upperInclusive }: VersionInterval): string {
   const text = (point: VersionPoint) => (typeof point === 'string' ? point : `=${point.text}`);
+  return `${lowerInclusive ? '[' : '('}${text(lower)},${text(upper)}${upperInclusive ? ']' : ')'}`;
+}
+
+/** An interval for people, as the toolkit prints it: `[1,1]`, `(1,MAX_VER]`. */
+export function showInterval({ lower, lowerInclusive, upper, upperInclusive }: VersionInterval): string {
+  const text = (point: VersionPoint) => (typeof point === 'string' ? `${point}_VER` : point.text);
   return `${lowerInclusive ? '[' : '('}${text(lower)},${text(upper)}${upperInclusive ? ']' : ')'}`;
 }
 
@@ -85,12 +114,12 @@ export function compareIntervals(a: VersionInterval, b: VersionInterval): number
   );
 }
 
-function halfInterval(condition: string, version: string): VersionInterval {
+function halfInterval(condition: string, version: string, order: VersionOrder): VersionInterval {
   if (version === '') {
     if (condition !== '') throw new Error(`the condition '${condition}' has no version`);
     return EVERYTHING;
   }
-  const at = parseVersion(version);
+  const at = parseVersion(version, order);
   switch (condition) {
     case '':
     case '=':

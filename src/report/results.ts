@@ -1,7 +1,18 @@
 import { describeFailure } from '../scheduler/failure';
 import { analyse, durationOf } from './analysis';
-import type { JobView, RunView } from './run-view';
+import { type AttemptView, isFlaky, type JobView, type RunView } from './run-view';
 import { csvField } from './state-csv';
+
+/** One attempt at a job. */
+export interface AttemptResult {
+  readonly attempt: number;
+  readonly startedAt: string | null;
+  readonly durationMs: number | null;
+  readonly error: string | null;
+  readonly errorReason: string | null;
+  /** Each attempt has a log of its own, where it has one. */
+  readonly logPath: string | null;
+}
 
 /** What came of one job, in plain values: a row of `results.csv` and an entry of `results.json`. */
 export interface JobResult {
@@ -21,6 +32,10 @@ export interface JobResult {
   readonly logPath: string | null;
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
+  /** Of a test that passed: `passed` by its log, or `absent`, where the log says nothing of it. */
+  readonly check: string | null;
+  /** It failed, and then succeeded. */
+  readonly flaky: boolean;
 }
 
 export function jobResult(job: JobView): JobResult {
@@ -39,6 +54,19 @@ export function jobResult(job: JobView): JobResult {
     logPath: job.logPath ?? null,
     startedAt: isoTime(job.startedAt),
     finishedAt: isoTime(job.finishedAt),
+    check: job.check ?? null,
+    flaky: isFlaky(job),
+  };
+}
+
+function attemptResult({ attempt, startedAt, endedAt, failure, logPath }: AttemptView): AttemptResult {
+  return {
+    attempt,
+    startedAt: isoTime(startedAt),
+    durationMs: endedAt === undefined ? null : round(endedAt - startedAt),
+    error: failure ? describeFailure(failure) : null,
+    errorReason: failure?.reason ?? null,
+    logPath: logPath ?? null,
   };
 }
 
@@ -59,6 +87,8 @@ export function resultsCsv(view: RunView): string {
     'startedAt',
     'finishedAt',
     'reason',
+    'check',
+    'flaky',
   ] as const satisfies readonly (keyof JobResult)[];
   const rows = view.sortedJobs().map((job) => {
     const result = jobResult(job);
@@ -91,7 +121,8 @@ export function resultsJson(view: RunView): string {
       jobs: analysis.criticalPath.map(({ label, kind }) => ({ label, kind })),
     },
     unresolved: end?.unresolved ?? [],
-    jobs: view.sortedJobs().map(jobResult),
+    flaky: view.flakyJobs().map(({ label, kind, attempts }) => ({ label, kind, attempts: attempts.length })),
+    jobs: view.sortedJobs().map((job) => ({ ...jobResult(job), eachAttempt: job.attempts.map(attemptResult) })),
   };
   return `${JSON.stringify(document, null, 1)}\n`;
 }

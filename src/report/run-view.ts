@@ -1,5 +1,5 @@
-import type { JobKind } from '../scheduler/agent';
-import type { BuildEvent, JobBlocked, JobFacts, RunFinished, RunStarted } from '../scheduler/events';
+import type { CheckEvidence, JobKind } from '../scheduler/agent';
+import type { BuildEvent, JobBlocked, JobFacts, LicenseChecked, RunFinished, RunStarted } from '../scheduler/events';
 import type { Failure } from '../scheduler/failure';
 import { printable } from '../util/words';
 
@@ -38,6 +38,8 @@ export interface JobView {
   worker?: number;
   readonly attempts: AttemptView[];
   failure?: Failure;
+  /** Of a test that passed: how that is known. */
+  check?: CheckEvidence;
   logPath?: string;
   files: readonly string[];
   cause?: JobBlocked['cause'];
@@ -58,6 +60,12 @@ export class RunView {
   end: RunFinished | undefined;
   cancelledBecause: string | undefined;
   usedCachedImplicit = false;
+  /** Whether the graph was cut down under way. */
+  pruned = false;
+  /** How many names were found out by asking built RPMs. */
+  namesProvided = 0;
+  /** By job: what came of looking at its licence files. */
+  readonly licenses = new Map<number, LicenseChecked>();
   /** Time of the latest event. */
   now = 0;
   readonly jobs = new Map<number, JobView>();
@@ -112,6 +120,7 @@ export class RunView {
         Object.assign(job, {
           finishedAt: event.time,
           failure: event.failure,
+          check: event.check,
           logPath: event.logPath,
           files: event.files,
         });
@@ -137,6 +146,21 @@ export class RunView {
         break;
       case 'cached-implicit-enabled':
         this.usedCachedImplicit = true;
+        break;
+      case 'job-dropped': {
+        const job = this.job(event.job);
+        this.tally[job.status]--;
+        this.jobs.delete(event.job);
+        break;
+      }
+      case 'graph-pruned':
+        this.pruned = true;
+        break;
+      case 'name-provided':
+        this.namesProvided++;
+        break;
+      case 'license-checked':
+        this.licenses.set(event.job, event);
         break;
       case 'run-cancelled':
         this.cancelledBecause = event.why;
@@ -175,7 +199,12 @@ export class RunView {
 
   /** Tests and builds that failed once and then succeeded. */
   flakyJobs(): JobView[] {
-    return this.sortedJobs().filter((job) => job.status === 'succeeded' && job.attempts.length > 1);
+    return this.sortedJobs().filter(isFlaky);
+  }
+
+  /** Tests that count as passed although their logs say nothing of them. */
+  untoldChecks(): JobView[] {
+    return this.sortedJobs().filter((job) => job.check === 'absent');
   }
 
   private introduce(facts: Omit<JobFacts, 'after'> & { readonly after?: number }, status: JobStatus): JobView {
@@ -200,6 +229,16 @@ export class RunView {
     else this.running.delete(job);
     job.status = status;
   }
+}
+
+/** It failed, and then succeeded. */
+export function isFlaky({ status, attempts }: JobView): boolean {
+  return status === 'succeeded' && attempts.length > 1;
+}
+
+/** Logs of a job's attempts that failed. */
+export function failedLogs({ attempts }: JobView): string[] {
+  return attempts.flatMap(({ failure, logPath }) => (failure && logPath ? [logPath] : []));
 }
 
 /** What people call a job, fit for a terminal. A package's tests share its name, so they say what they are. */

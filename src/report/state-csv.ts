@@ -2,7 +2,7 @@ import type { Graph } from '../graph/graph';
 import type { JobKind } from '../scheduler/agent';
 import type { JobTable } from '../scheduler/job-table';
 import { compareTexts, type JobView, type RunView } from './run-view';
-import { classify } from './toolkit-summary';
+import { classify, hasFailed, isUnfinished } from './toolkit-summary';
 
 /**
  * The toolkit's build-state CSV: `Package,State,Blocker,IsTest`. `Failed` stands for failed and for blocked alike; the blockers
@@ -55,8 +55,8 @@ class Blockers {
         const label = srpmLabel(graph, dependency);
         if (label === job.label && this.byKind.build.get(label)?.status !== 'blocked') continue;
         const blocker = this.byKind[job.kind].get(label);
-        if (blocker?.status === 'failed') tokens.add(`${label}-FAIL `);
-        else if (blocker?.status === 'blocked' || blocker?.status === 'cancelled') tokens.add(`${label}-UNBUILT `);
+        if (blocker && hasFailed(blocker)) tokens.add(`${label}-FAIL `);
+        else if (blocker && isUnfinished(blocker)) tokens.add(`${label}-UNBUILT `);
       }
     }
     return [...tokens].sort(compareTexts).join('');

@@ -46,9 +46,12 @@ export function textSummary(view: RunView, color: boolean): string[] {
   if (blocked.length > MOST_BLOCKED) lines.push(`  … and ${blocked.length - MOST_BLOCKED} more blocked`);
   for (const job of view.flakyJobs())
     lines.push(`  ${colors.yellow('flaky')}   ${jobName(job)} succeeded at attempt ${job.attempts.length}`);
-  for (const { label, neededBy } of view.end?.unresolved ?? []) {
+  for (const job of view.untoldChecks())
+    lines.push(`  ${colors.yellow('absent')}  ${jobName(job)}: its log has no check marker, so it counts as passed`);
+  for (const { label, neededBy, couldComeFrom = [] } of view.end?.unresolved ?? []) {
+    const hint = couldComeFrom.length > 0 ? `; it could come from ${couldComeFrom.map(printable).join(', ')}` : '';
     lines.push(
-      `  ${colors.yellow('missing')} ${printable(label)}, which nobody provides; needed by ${neededBy.slice(0, 3).map(printable).join(', ')}${neededBy.length > 3 ? ` and ${neededBy.length - 3} more` : ''}`,
+      `  ${colors.yellow('missing')} ${printable(label)}, which nobody provides; needed by ${neededBy.slice(0, 3).map(printable).join(', ')}${neededBy.length > 3 ? ` and ${neededBy.length - 3} more` : ''}${hint}`,
     );
   }
   return [...lines, ...analysisLines(view)];

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import type { BuildEvent } from '../scheduler/events';
 import { describeFailure, failureTail } from '../scheduler/failure';
 import type { LogLevel, ToolkitLogger } from '../util/toolkit-logger';
-import type { RunView } from './run-view';
+import { failedLogs, isFlaky, type JobView, type RunView } from './run-view';
 
 /** Tells a run in the toolkit's own lines. Reads the view, which has seen the event already. */
 export function logToolkitEvent(log: ToolkitLogger, view: RunView, event: BuildEvent, explain: boolean): void {
@@ -24,18 +24,17 @@ export function logToolkitEvent(log: ToolkitLogger, view: RunView, event: BuildE
     }
     case 'job-finished': {
       const isTest = job?.kind === 'test';
-      if (event.ok)
-        log.info(
-          isTest
-            ? `Tested: ${job?.label}`
-            : `Built: ${job?.label} -> [${event.files.map((path) => basename(path)).join(' ')}]`,
-        );
-      else if (isTest && event.failure?.reason === 'check-failed') log.warn(`Failed test: ${job?.label}`);
+      const { failure } = event;
+      const tail = failure ? failureTail(failure) : [];
+      if (tail.length > 0) log.warn(`Relevant lines of the output of ${job?.label}:`);
+      for (const line of tail) log.warn(line);
+      if (event.ok) {
+        if (!isTest) log.info(`Built: ${job?.label} -> [${event.files.map((path) => basename(path)).join(' ')}]`);
+        else if (event.check !== 'absent') log.info(`Tested: ${job?.label}`);
+        else log.warn(`Tested: ${job?.label} (its log has no check marker: %check did not run)`);
+        if (job && isFlaky(job)) logFlaky(log, job);
+      } else if (isTest && failure?.reason === 'check-failed') log.warn(`Failed test: ${job?.label}`);
       else {
-        const failure = event.failure;
-        const tail = failure ? failureTail(failure) : [];
-        if (tail.length > 0) log.warn(`Last ${tail.length} lines of its output:`);
-        for (const line of tail) log.warn(line);
         log.error(
           `Failed to build ${job?.label}, error: ${failure ? describeFailure(failure) : 'unknown'}, for details see: ${event.logPath ?? 'no log'}`,
         );
@@ -44,6 +43,16 @@ export function logToolkitEvent(log: ToolkitLogger, view: RunView, event: BuildE
     }
     case 'node-done':
       return log.debug(`Processed node ${event.label}`);
+    case 'name-provided':
+      return log.info(`Satisfying unresolved dynamic dependency (${event.label}) with (${event.provider})`);
+    case 'graph-pruned':
+      return log.info('Created solvable subgraph with new implicit provide information');
+    case 'license-checked':
+      if (event.hasErrors) log.error(`'${event.label}' has fatal license issues`);
+      else if (event.hasWarnings) log.warn(`'${event.label}' has non-fatal license issues`);
+      return;
+    case 'job-dropped':
+      return log.debug(`No longer needed: ${event.label}`);
     case 'cached-implicit-enabled':
       return log.warn('Enabling cached packages to satisfy unresolved dynamic dependencies.');
     case 'run-cancelled':
@@ -74,6 +83,14 @@ function logSkipped(log: ToolkitLogger, kind: string, label: string, how: string
   } else if (how === 'ignored') log.warn(`Ignored test for '${label}' per user request.`);
   else if (kind === 'test') log.info(`Skipped test: ${label}`);
   else log.info(`Prebuilt: ${label} -> [${names}]`);
+}
+
+function logFlaky(log: ToolkitLogger, job: JobView): void {
+  const what = job.kind === 'test' ? 'test' : 'build';
+  const logs = failedLogs(job);
+  log.warn(
+    `Flaky ${what}: ${job.label} failed and then succeeded at attempt ${job.attempts.length}${logs.length > 0 ? `, for details see: ${logs.join(' ')}` : ''}`,
+  );
 }
 
 function logActive(log: ToolkitLogger, view: RunView): void {

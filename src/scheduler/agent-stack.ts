@@ -1,9 +1,10 @@
 import type { BuildAgent } from './agent';
+import { HeartbeatAgent } from './agents/heartbeat';
 import { RetryingAgent, type RetryingAgentOptions } from './agents/retrying';
 import type { SchedulerTelemetry } from './scheduler.telemetry';
 
 /**
- * The one place where agents are stacked. Read from outside in: retried, traced, run. Tracing stands inside retrying, so that
+ * The one place where agents are stacked. Read from outside in: heard of, retried, traced, run. Tracing stands inside retrying, so that
  * each attempt is a span of its own; see docs/decisions/0005-one-span-per-attempt.md.
  */
 export function stackAgents(
@@ -11,5 +12,5 @@ export function stackAgents(
   retry: RetryingAgentOptions,
   telemetry?: SchedulerTelemetry,
 ): BuildAgent {
-  return new RetryingAgent(telemetry ? telemetry.wrap(agent) : agent, retry);
+  return new HeartbeatAgent(new RetryingAgent(telemetry ? telemetry.wrap(agent) : agent, retry));
 }

@@ -18,6 +18,8 @@ export interface BuildRequest {
   readonly label: string;
   /** 1 for the first. */
   readonly attempt: number;
+  /** How many there may be. Default: 1. */
+  readonly attempts?: number;
   /** 1 … number of workers. */
   readonly worker: number;
   /** When the job must be over, all attempts together, by the run's clock. Undefined: no limit. */
@@ -36,6 +38,12 @@ export interface BuildContext {
   emit(event: BuildEvent): void;
 }
 
+/**
+ * How it is known that a package's tests passed: their log says so (`passed`), or it says nothing of them (`absent`): they were left
+ * out, and count as passed.
+ */
+export type CheckEvidence = 'passed' | 'absent';
+
 /** What came of a build. A failure is a value; an agent that throws has a bug. */
 export type BuildResult = BuildSuccess | BuildFailure;
 
@@ -43,6 +51,8 @@ export interface BuildSuccess {
   readonly ok: true;
   /** Paths of what was built, as the agent knows them. */
   readonly builtFiles: readonly string[];
+  /** Of a test: how it is known that it passed. */
+  readonly check?: CheckEvidence;
   readonly logPath?: string;
 }
 

@@ -1,4 +1,4 @@
-import type { JobKind } from './agent';
+import type { CheckEvidence, JobKind } from './agent';
 import type { Failure } from './failure';
 
 /*
@@ -16,6 +16,10 @@ export type BuildEvent =
   | JobFinished
   | JobBlocked
   | NodeDone
+  | NameProvided
+  | GraphPruned
+  | LicenseChecked
+  | JobDropped
   | CachedImplicitEnabled
   | RunCancelled
   | RunFinished
@@ -105,6 +109,8 @@ export interface JobFinished {
   readonly worker: number;
   readonly ok: boolean;
   readonly failure?: Failure;
+  /** Of a test that passed: how that is known. */
+  readonly check?: CheckEvidence;
   readonly logPath?: string;
   readonly files: readonly string[];
 }
@@ -133,6 +139,35 @@ export interface NodeDone {
   readonly label: string;
 }
 
+/** A built RPM turned out to provide a name that nobody was known to. */
+export interface NameProvided {
+  readonly type: 'name-provided';
+  readonly time: number;
+  readonly node: number;
+  /** What was wanted. */
+  readonly label: string;
+  /** The package that provides it. */
+  readonly provider: string;
+  /** Path of its RPM. */
+  readonly rpm: string;
+}
+
+/** All names below what was asked for are known now: nothing else is built any more. */
+export interface GraphPruned {
+  readonly type: 'graph-pruned';
+  readonly time: number;
+  /** How many nodes are left. */
+  readonly nodes: number;
+}
+
+/** The job was queued or blocked, and is no longer needed. */
+export interface JobDropped {
+  readonly type: 'job-dropped';
+  readonly time: number;
+  readonly job: number;
+  readonly label: string;
+}
+
 /** Nothing else can go on: packages from the cache may now stand for names that a build might have provided. */
 export interface CachedImplicitEnabled {
   readonly type: 'cached-implicit-enabled';
@@ -151,7 +186,27 @@ export interface RunFinished {
   readonly time: number;
   readonly status: 'succeeded' | 'failed' | 'cancelled';
   /** What nobody provides, though something needs it. */
-  readonly unresolved: readonly { readonly label: string; readonly neededBy: readonly string[] }[];
+  readonly unresolved: readonly UnresolvedName[];
+}
+
+export interface UnresolvedName {
+  readonly label: string;
+  readonly neededBy: readonly string[];
+  /** Packages that may provide it, the likeliest first, with what keeps each from it. */
+  readonly couldComeFrom?: readonly string[];
+}
+
+/** The licence files of a job's RPMs have been looked at. */
+export interface LicenseChecked {
+  readonly type: 'license-checked';
+  readonly time: number;
+  readonly startedAt: number;
+  readonly job: number;
+  readonly label: string;
+  /** RPMs that were looked at. */
+  readonly rpms: number;
+  readonly hasWarnings: boolean;
+  readonly hasErrors: boolean;
 }
 
 /** Something a person should read. */

@@ -50,6 +50,16 @@ export class JobQueue {
     return found;
   }
 
+  /** Takes a job out wherever it stands; false if it is not there. */
+  remove(job: number): boolean {
+    const at = this.heap.subarray(0, this.length).indexOf(job);
+    if (at < 0) return false;
+    const others = [...this.heap.subarray(0, this.length)].filter((other) => other !== job);
+    this.length = 0;
+    for (const other of others) this.push(other);
+    return true;
+  }
+
   private popFirst(): number {
     const { heap } = this;
     const first = heap[0] as number;

@@ -52,9 +52,9 @@ export class JobTable {
     return new JobTable(count, jobs, offsets, members, tests);
   }
 
-  /** The node's job, or -1 where there is nothing to run. */
+  /** The node's job, or -1 where there is nothing to run, as for each node that was added under way. */
   jobOf(node: NodeId): number {
-    return this.jobs[node] as number;
+    return this.jobs[node] ?? -1;
   }
 
   nodesOf(job: number): Uint32Array {

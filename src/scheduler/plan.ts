@@ -2,6 +2,7 @@ import type { Graph } from '../graph/graph';
 import { type NodeId, NodeState, NodeType } from '../graph/node';
 import { JobQueue } from './job-queue';
 import { JobTable } from './job-table';
+import { CyclicPlanError, chainCosts, isTestOf, topologicalOrder } from './plan-order';
 
 /** Number of a job within one plan: one thing to run, which may stand for several nodes of the graph. */
 export type JobId = number;
@@ -17,6 +18,8 @@ export type RootCause =
 export interface PlanOptions {
   /** Only what this node needs takes part. Default: every node. */
   readonly goal?: NodeId;
+  /** A goal that the run may be cut down to under way; what it needs takes part too. */
+  readonly laterGoal?: NodeId;
   /**
    * Expected cost of each job, in any one unit; decides the order. Default: 1 for every job.
    */
@@ -24,9 +27,14 @@ export interface PlanOptions {
   /** `fifo` is there to be compared with. Default: `critical-path`. */
   readonly order?: 'critical-path' | 'fifo';
   /** Nodes that are ready, but kept back until {@link Plan.releaseHeld}. Default: none. */
-  readonly holdBack?: (node: NodeId) => boolean;
+  readonly holdBack?: (graph: Graph, node: NodeId) => boolean;
   /** Told of each node that orders others but runs nothing, when it is done. Default: nobody. */
   readonly onNodeDone?: (node: NodeId) => void;
+}
+
+export interface AdoptOptions {
+  readonly goal?: NodeId;
+  readonly gone?: Iterable<NodeId>;
 }
 
 const Status = { Excluded: 0, Waiting: 1, Held: 2, Done: 3, Failed: 4, Blocked: 5, Unresolved: 6 } as const;
@@ -45,9 +53,10 @@ const Status = { Excluded: 0, Waiting: 1, Held: 2, Done: 3, Failed: 4, Blocked: 
  */
 export class Plan {
   readonly jobs: JobTable;
-  private readonly status: Uint8Array;
+  private current: Graph;
+  private status: Uint8Array;
   /** How many dependencies of a node are not met yet. */
-  private readonly unmet: Int32Array;
+  private unmet: Int32Array;
   /** How many nodes of a job still wait. */
   private readonly waitingNodes: Int32Array;
   private readonly chainCosts: Float64Array;
@@ -56,14 +65,16 @@ export class Plan {
   private readonly queue: JobQueue;
   private readonly unlockedJobs: JobId[] = [];
   private unlockedAt = 0;
-  private readonly held: NodeId[] = [];
+  private held: NodeId[] = [];
   private released = false;
-  private readonly unresolvedNodes: NodeId[] = [];
+  private unresolvedNodes: NodeId[] = [];
   private readonly settled: NodeId[] = [];
   /** By node: 0 none, job + 1, or -(node + 1). Only made when something fails. */
   private causes: Int32Array | undefined;
   /** By job: the job whose end unlocked it, or -1. */
   private readonly unlockers: Int32Array;
+  private readonly running = new Set<JobId>();
+  private readonly leftOut = new Set<NodeId>();
   private finishing = -1;
   private arrivals = 0;
   private doneNodes = 0;
@@ -72,10 +83,12 @@ export class Plan {
    * @throws CyclicPlanError where the nodes, or the jobs they form, need each other in a circle
    */
   constructor(
-    readonly graph: Graph,
+    graph: Graph,
     private readonly options: PlanOptions = {},
   ) {
-    const included = options.goal === undefined ? undefined : reachableFrom(graph, options.goal);
+    this.current = graph;
+    const included =
+      options.goal === undefined ? undefined : reachableFrom(graph, options.goal, options.laterGoal ?? options.goal);
     this.jobs = JobTable.of(graph, included);
     this.status = new Uint8Array(graph.size);
     this.unmet = new Int32Array(graph.size);
@@ -87,9 +100,15 @@ export class Plan {
       this.status[node] = Status.Waiting;
       this.unmet[node] = (offsets[node + 1] as number) - (offsets[node] as number);
     }
-    this.chainCosts = this.criticalPaths();
+    const order = topologicalOrder(graph, this.jobs, (node) => this.status[node] === Status.Waiting);
+    this.chainCosts = chainCosts(graph, this.jobs, order, options.cost);
     this.urgency = options.order === 'fifo' ? new Float64Array(this.jobs.count) : this.chainCosts;
     this.queue = new JobQueue(this.urgency, this.jobs);
+  }
+
+  /** The graph as it is now. */
+  get graph(): Graph {
+    return this.current;
   }
 
   /** Unlocks everything that needs nothing. Call once, first. */
@@ -105,7 +124,10 @@ export class Plan {
 
   /** The next job whose needs are met and that nobody has taken yet: the caller finishes it at once or enqueues it. */
   takeUnlocked(): JobId | undefined {
-    if (this.unlockedAt < this.unlockedJobs.length) return this.unlockedJobs[this.unlockedAt++];
+    while (this.unlockedAt < this.unlockedJobs.length) {
+      const job = this.unlockedJobs[this.unlockedAt++] as JobId;
+      if (this.isIncluded(this.jobs.firstNodeOf(job))) return job;
+    }
     this.unlockedJobs.length = 0;
     this.unlockedAt = 0;
     return undefined;
@@ -119,15 +141,49 @@ export class Plan {
 
   /** Takes the most urgent queued job, or the most urgent that `fits`. */
   next(fits?: (job: JobId) => boolean): JobId | undefined {
-    return this.queue.pop(fits);
+    const job = this.queue.pop(fits);
+    if (job !== undefined) this.running.add(job);
+    return job;
   }
 
   get queuedCount(): number {
     return this.queue.size;
   }
 
+  /**
+   * Goes on with a graph that has changed under way: nodes keep their numbers, some have other dependencies, new ones stand behind the last
+   * and none of these is a job. What was done stays done, and a job that was unlocked stays so. Everything else is counted anew, so that
+   * nothing that could go on is forgotten.
+   *
+   * @param goal where only what this node needs is to be done from now on
+   * @param gone nodes that nothing needs any more and that are not to be done
+   * @returns jobs that were queued or blocked and are no longer needed, and jobs that are blocked now
+   */
+  adopt(
+    graph: Graph,
+    { goal, gone = [] }: AdoptOptions = {},
+  ): { readonly dropped: JobId[]; readonly blocked: JobId[] } {
+    this.current = graph;
+    this.growTo(graph.size);
+    for (const node of gone) this.leaveOut(node);
+    const dropped = goal === undefined ? [] : this.excludeAllBut(reachableFrom(graph, goal));
+    const waits = (node: NodeId) => this.status[node] === Status.Unresolved || this.status[node] === Status.Held;
+    this.unresolvedNodes = this.unresolvedNodes.filter((node) => this.keepsWaiting(node));
+    this.held = this.held.filter((node) => this.keepsWaiting(node));
+    for (let node = 0; node < graph.size; node++) {
+      // It was taken for a leaf, and has become something else.
+      if (waits(node) && !this.isLeafThatWaits(node)) this.status[node] = Status.Waiting;
+    }
+    const ready = this.countAnew();
+    for (const node of ready.nodes) this.nodeReady(node);
+    for (const job of ready.jobs) this.unlock(job);
+    this.settle();
+    return { dropped, blocked: this.blockAnew() };
+  }
+
   /** The job is done: what needs it may go on. */
   finish(job: JobId): void {
+    this.running.delete(job);
     this.finishing = job;
     for (const node of this.jobs.nodesOf(job)) this.nodeDone(node);
     this.settle();
@@ -140,6 +196,7 @@ export class Plan {
    * @returns the jobs that this blocks, which were not blocked before
    */
   fail(job: JobId): JobId[] {
+    this.running.delete(job);
     for (const node of this.jobs.nodesOf(job)) this.status[node] = Status.Failed;
     return this.block(this.jobs.nodesOf(job), job + 1);
   }
@@ -168,8 +225,44 @@ export class Plan {
     return blocked;
   }
 
+  /** Nodes that wait although nothing keeps them from being done. There are none, ever: this is to be asked at the end. */
+  forgotten(): NodeId[] {
+    const nodes: NodeId[] = [];
+    for (let node = 0; node < this.graph.size; node++) if (this.status[node] === Status.Waiting) nodes.push(node);
+    return nodes;
+  }
+
+  /** Whether the node stands for a package from elsewhere that is not used yet: it may still be tied to something that was built. */
+  isOpen(node: NodeId): boolean {
+    const status = this.status[node];
+    return status === Status.Waiting || status === Status.Held || status === Status.Unresolved;
+  }
+
+  /** Jobs that could never be unlocked in this graph, as they need each other in a circle; undefined where there are none. */
+  circleIn(graph: Graph): CyclicPlanError | undefined {
+    try {
+      topologicalOrder(graph, this.jobs, (node) => node >= this.status.length || this.isOpen(node));
+      return undefined;
+    } catch (error) {
+      if (error instanceof CyclicPlanError) return error;
+      throw error;
+    }
+  }
+
   isDone(node: NodeId): boolean {
     return this.status[node] === Status.Done;
+  }
+
+  /** How many nodes take part. */
+  get includedCount(): number {
+    let count = 0;
+    for (const status of this.status) if (status !== Status.Excluded) count++;
+    return count;
+  }
+
+  /** Whether the node took part once and was taken out under way. */
+  wasLeftOut(node: NodeId): boolean {
+    return this.leftOut.has(node);
   }
 
   isIncluded(node: NodeId): boolean {
@@ -203,6 +296,95 @@ export class Plan {
     return this.chainCosts[job] as number;
   }
 
+  private growTo(size: number): void {
+    const known = this.status.length;
+    if (size === known) return;
+    const [status, unmet] = [new Uint8Array(size), new Int32Array(size)];
+    status.set(this.status);
+    unmet.set(this.unmet);
+    status.fill(Status.Waiting, known);
+    this.status = status;
+    this.unmet = unmet;
+    if (this.causes) {
+      const causes = new Int32Array(size);
+      causes.set(this.causes);
+      this.causes = causes;
+    }
+  }
+
+  /** @returns the jobs that were queued or blocked */
+  private excludeAllBut(needed: Uint8Array): JobId[] {
+    const dropped: JobId[] = [];
+    for (let node = 0; node < this.graph.size; node++) {
+      if (needed[node] === 1 || this.status[node] === Status.Excluded) continue;
+      const job = this.jobs.jobOf(node);
+      // A job is needed if one of its nodes is.
+      if (job >= 0 && this.jobs.nodesOf(job).some((member) => needed[member] === 1)) continue;
+      const isFirst = job >= 0 && node === this.jobs.firstNodeOf(job);
+      if (isFirst && (this.queue.remove(job) || this.status[node] === Status.Blocked)) dropped.push(job);
+      this.leaveOut(node);
+      // What runs goes on to its end.
+      if (this.running.has(job)) this.status[node] = Status.Waiting;
+    }
+    return dropped;
+  }
+
+  private leaveOut(node: NodeId): void {
+    this.status[node] = Status.Excluded;
+    this.leftOut.add(node);
+  }
+
+  private isLeafThatWaits(node: NodeId): boolean {
+    const { graph } = this;
+    if (graph.states[node] === NodeState.Unresolved) return true;
+    return !this.released && (this.options.holdBack?.(this.graph, node) ?? false);
+  }
+
+  private keepsWaiting(node: NodeId): boolean {
+    return this.status[node] !== Status.Excluded && this.isLeafThatWaits(node);
+  }
+
+  /** Counts what each waiting node still needs. @returns what needs nothing more, and was not found to before */
+  private countAnew(): { readonly nodes: NodeId[]; readonly jobs: JobId[] } {
+    const { graph, jobs } = this;
+    const ready: NodeId[] = [];
+    const waiting = new Int32Array(jobs.count);
+    for (let node = 0; node < graph.size; node++) {
+      if (this.status[node] !== Status.Waiting) continue;
+      let unmet = 0;
+      for (const dependency of graph.dependenciesOf(node)) if (!this.isMet(node, dependency)) unmet++;
+      this.unmet[node] = unmet;
+      const job = jobs.jobOf(node);
+      if (job >= 0) waiting[job]! += unmet > 0 ? 1 : 0;
+      else if (unmet === 0) ready.push(node);
+    }
+    const unlocked: JobId[] = [];
+    for (let job = 0; job < jobs.count; job++) {
+      if (this.waitingNodes[job] === 0) continue;
+      if (!jobs.nodesOf(job).every((node) => this.status[node] === Status.Waiting)) continue;
+      this.waitingNodes[job] = waiting[job] as number;
+      if (waiting[job] === 0) unlocked.push(job);
+    }
+    return { nodes: ready, jobs: unlocked };
+  }
+
+  private isMet(node: NodeId, dependency: NodeId): boolean {
+    if (this.status[dependency] === Status.Done) return true;
+    return isTestOf(this.graph, node, dependency) && this.waitingNodes[this.jobs.jobOf(dependency)] === 0;
+  }
+
+  /** A node may have been tied to what will never be there. */
+  private blockAnew(): JobId[] {
+    const blocked: JobId[] = [];
+    for (let node = 0; node < this.graph.size && this.causes; node++) {
+      const status = this.status[node];
+      if (status !== Status.Failed && status !== Status.Blocked) continue;
+      const cause = status === Status.Failed ? this.jobs.jobOf(node) + 1 : (this.causes[node] as number);
+      for (const job of this.block([node], cause)) blocked.push(job);
+    }
+    return blocked;
+  }
+
   private nodeReady(node: NodeId): void {
     const job = this.jobs.jobOf(node);
     if (job >= 0) {
@@ -212,7 +394,7 @@ export class Plan {
     if (this.graph.states[node] === NodeState.Unresolved) {
       this.status[node] = Status.Unresolved;
       this.unresolvedNodes.push(node);
-    } else if (!this.released && this.options.holdBack?.(node)) {
+    } else if (!this.released && this.options.holdBack?.(this.graph, node)) {
       this.status[node] = Status.Held;
       this.held.push(node);
     } else {
@@ -226,7 +408,7 @@ export class Plan {
     for (const node of this.jobs.nodesOf(job)) {
       if (this.graph.types[node] !== NodeType.LocalBuild) continue;
       for (const dependent of this.graph.dependentsOf(node)) {
-        if (this.isTestOf(dependent, node)) this.countDown(dependent);
+        if (isTestOf(this.graph, dependent, node)) this.countDown(dependent);
       }
     }
   }
@@ -244,20 +426,13 @@ export class Plan {
     for (let node = this.settled.pop(); node !== undefined; node = this.settled.pop()) {
       for (let i = offsets[node] as number; i < (offsets[node + 1] as number); i++) {
         const dependent = targets[i] as number;
-        if (!this.isTestOf(dependent, node)) this.countDown(dependent);
+        if (!isTestOf(this.graph, dependent, node)) this.countDown(dependent);
       }
     }
   }
 
   private countDown(node: NodeId): void {
     if (--this.unmet[node]! === 0 && this.status[node] === Status.Waiting) this.nodeReady(node);
-  }
-
-  private isTestOf(test: NodeId, build: NodeId): boolean {
-    const { graph } = this;
-    if (graph.types[test] !== NodeType.Test || graph.types[build] !== NodeType.LocalBuild) return false;
-    const srpm = graph.srpmPath(build);
-    return srpm !== '' && srpm === graph.srpmPath(test);
   }
 
   private block(from: Iterable<NodeId>, cause: number): JobId[] {
@@ -268,7 +443,7 @@ export class Plan {
       for (const dependent of this.graph.dependentsOf(node)) {
         if (this.status[dependent] !== Status.Waiting) continue;
         // A build that failed was ready once, and that is all its test needs of it.
-        if (this.status[node] === Status.Failed && this.isTestOf(dependent, node)) continue;
+        if (this.status[node] === Status.Failed && isTestOf(this.graph, dependent, node)) continue;
         const job = this.jobs.jobOf(dependent);
         // A test that was unlocked with its build does not wait for it any more.
         if (job >= 0 && this.waitingNodes[job] === 0) continue;
@@ -283,114 +458,12 @@ export class Plan {
     }
     return blocked;
   }
-
-  /** For each job the cost of the longest chain of jobs that starts with it, from the far end backwards. */
-  private criticalPaths(): Float64Array {
-    const { graph, jobs } = this;
-    const order = this.topologicalOrder();
-    const { offsets, targets } = graph.dependents;
-    const remaining = new Float64Array(graph.size);
-    const ofJob = new Float64Array(jobs.count);
-    const cost = this.options.cost ?? (() => 1);
-    const longestBehind = (node: NodeId): number => {
-      let longest = 0;
-      for (let i = offsets[node] as number; i < (offsets[node + 1] as number); i++) {
-        const dependent = targets[i] as number;
-        if ((remaining[dependent] as number) > longest && !this.isTestOf(dependent, node)) {
-          longest = remaining[dependent] as number;
-        }
-      }
-      return longest;
-    };
-    for (let i = order.length - 1; i >= 0; ) {
-      const node = order[i] as number;
-      const job = jobs.jobOf(node);
-      if (job < 0) {
-        remaining[node] = longestBehind(node);
-        i--;
-        continue;
-      }
-      // The nodes of a job stand side by side in the order.
-      const members = jobs.nodesOf(job);
-      let longest = 0;
-      for (const member of members) longest = Math.max(longest, longestBehind(member));
-      ofJob[job] = longest + cost(job, jobs);
-      for (const member of members) remaining[member] = ofJob[job] as number;
-      i -= members.length;
-    }
-    return ofJob;
-  }
-
-  /** Dependencies before dependents, and the nodes of a job side by side. */
-  private topologicalOrder(): Uint32Array {
-    const { graph, jobs } = this;
-    const unmet = this.unmet.slice();
-    const waiting = this.waitingNodes.slice();
-    const { offsets, targets } = graph.dependents;
-    const order = new Uint32Array(graph.size);
-    let length = 0;
-    let total = 0;
-    const ready = (node: NodeId) => {
-      const job = jobs.jobOf(node);
-      if (job < 0) order[length++] = node;
-      else if (--waiting[job]! === 0) for (const member of jobs.nodesOf(job)) order[length++] = member;
-    };
-    for (let node = 0; node < graph.size; node++) {
-      if (this.status[node] !== Status.Waiting) continue;
-      total++;
-      if (unmet[node] === 0) ready(node);
-    }
-    for (let at = 0; at < length; at++) {
-      const node = order[at] as number;
-      for (let i = offsets[node] as number; i < (offsets[node + 1] as number); i++) {
-        const dependent = targets[i] as number;
-        if (--unmet[dependent]! === 0 && this.status[dependent] === Status.Waiting) ready(dependent);
-      }
-    }
-    if (length < total) throw new CyclicPlanError(this.findCycle(order.subarray(0, length)));
-    return order.subarray(0, length);
-  }
-
-  /** Walks from job to job, or node to node, along dependencies that never became ready, until one comes up again. */
-  private findCycle(ordered: Uint32Array): NodeId[] {
-    const { graph, jobs } = this;
-    const done = new Uint8Array(graph.size);
-    for (const node of ordered) done[node] = 1;
-    const stuck = (node: NodeId) => this.status[node] === Status.Waiting && done[node] === 0;
-    let node = 0;
-    while (!stuck(node)) node++;
-    const seenAt = new Map<number, number>();
-    const path: NodeId[] = [];
-    for (;;) {
-      const job = jobs.jobOf(node);
-      const id = job < 0 ? -node - 1 : job;
-      const seen = seenAt.get(id);
-      if (seen !== undefined) return [...path.slice(seen), node];
-      seenAt.set(id, path.length);
-      path.push(node);
-      const members = job < 0 ? [node] : jobs.nodesOf(job);
-      let next: NodeId | undefined;
-      for (const member of members) next ??= graph.dependenciesOf(member).find(stuck);
-      if (next === undefined)
-        throw new Error(`Internal error: expected a dependency that keeps node ${node} from being ready, found none`);
-      node = next;
-    }
-  }
 }
 
-/** The nodes of a circle of dependencies, each needing the next; the last is the first one again, or a node of the same job. */
-export class CyclicPlanError extends Error {
-  override readonly name = 'CyclicPlanError';
-
-  constructor(readonly cycle: readonly NodeId[]) {
-    super(`nodes ${cycle.join(' -> ')} need each other in a circle`);
-  }
-}
-
-function reachableFrom(graph: Graph, goal: NodeId): Uint8Array {
+function reachableFrom(graph: Graph, ...goals: NodeId[]): Uint8Array {
   const seen = new Uint8Array(graph.size);
-  seen[goal] = 1;
-  const stack = [goal];
+  const stack = [...goals];
+  for (const goal of goals) seen[goal] = 1;
   for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
     for (const dependency of graph.dependenciesOf(node)) {
       if (seen[dependency] === 1) continue;

@@ -56,7 +56,7 @@ export class SchedulerService implements OnApplicationShutdown {
     const tracing = new SchedulerTelemetry(activeTelemetry(VERSION, runId), runId, attributes, clock.now());
     const journal = new Journal(directory.events, (message) => process.emitWarning(message));
     try {
-      const scheduler = new Scheduler({
+      const scheduler: Scheduler = new Scheduler({
         graph,
         agent: stackAgents(agent, { policy: ({ kind, node }) => this.policy(graph, kind, node) }, tracing),
         workers,
@@ -65,7 +65,11 @@ export class SchedulerService implements OnApplicationShutdown {
         goal: options.goal,
         stopOnFailure: options.stopOnFailure,
         failOnTestFailure: options.failOnTestFailure,
-        listeners: [tracing.listenerFor(graph), journal.listener, ...(options.onEvent ? [options.onEvent] : [])],
+        listeners: [
+          tracing.listenerFor(() => scheduler.graph),
+          journal.listener,
+          ...(options.onEvent ? [options.onEvent] : []),
+        ],
         resources: capacitiesFor(graph, workers),
         env: tracing.environment,
       });

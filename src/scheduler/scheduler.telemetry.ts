@@ -12,8 +12,8 @@ import { NODE_TYPE_NAMES, type NodeId, NodeState, NodeType } from '../graph/node
 import type { Telemetry } from '../telemetry/telemetry';
 import { withContext } from '../telemetry/telemetry';
 import type { BuildAgent, BuildContext, BuildRequest, BuildResult } from './agent';
-import type { BuildEvent, JobSkipped, NodeDone, RunFinished, RunStarted } from './events';
-import { describeFailure, TimeIsUp } from './failure';
+import type { BuildEvent, JobSkipped, LicenseChecked, NodeDone, RunFinished, RunStarted } from './events';
+import { describeFailure, TimeIsUp, timeoutFailure } from './failure';
 
 /**
  * The spans of one run; `docs/telemetry.md` lists them with their attributes.
@@ -22,7 +22,8 @@ import { describeFailure, TimeIsUp } from './failure';
  *     └ scheduler.build_graph
  *       ├ scheduler.worker              one for each worker
  *       │ └ scheduler.build.LocalBuild  one for each attempt, linked to the builds it needed
- *       └ scheduler.build.RemoteRun     what needed no worker
+ *       ├ scheduler.build.RemoteRun     what needed no worker
+ *       └ scheduler.license_check       one for each job whose RPMs were looked at, linked to its build
  */
 export class SchedulerTelemetry {
   private readonly main: Span;
@@ -63,21 +64,33 @@ export class SchedulerTelemetry {
   }
 
   /** To be told of the run's events, before any other listener and before builds start. */
-  listenerFor(graph: Graph, buildGraphAttributes: Attributes = {}): (event: BuildEvent) => void {
+  listenerFor(graphNow: () => Graph, buildGraphAttributes: Attributes = {}): (event: BuildEvent) => void {
     return (event) => {
       switch (event.type) {
         case 'run-started':
           return this.runStarted(event, buildGraphAttributes);
         case 'job-skipped':
-          return this.jobSkipped(graph, event);
+          return this.jobSkipped(graphNow(), event);
         case 'node-done':
-          return this.nodeDone(graph, event);
+          return this.nodeDone(graphNow(), event);
         case 'run-cancelled':
           this.buildGraph?.addEvent('run.cancelled', { reason: event.why }, event.time);
           return;
         case 'cached-implicit-enabled':
           this.buildGraph?.addEvent('cached_implicit.enabled', {}, event.time);
           return;
+        case 'name-provided':
+          this.buildGraph?.addEvent(
+            'dynamic_dependency.satisfied',
+            { 'dependency.name': event.label, 'dependency.provider': event.provider, 'dependency.rpm': event.rpm },
+            event.time,
+          );
+          return;
+        case 'graph-pruned':
+          this.buildGraph?.addEvent('graph.pruned', { 'graph.node_count': event.nodes }, event.time);
+          return;
+        case 'license-checked':
+          return this.licenseChecked(event);
         case 'run-finished':
           return this.runFinished(event);
       }
@@ -156,6 +169,8 @@ export class SchedulerTelemetry {
     if (isTest) {
       attributes['test.success'] = result.ok;
       attributes['test.check_failed'] = checkFailed;
+      const check = result.ok ? result.check : checkFailed ? 'failed' : undefined;
+      if (check) attributes['test.check_result'] = check;
     }
     if (result.ok) {
       span.addEvent('build.result.completed', { 'build.files_built_count': result.builtFiles.length }, now);
@@ -237,6 +252,27 @@ export class SchedulerTelemetry {
     });
   }
 
+  /** Linked to the build, not below it: it takes its time beside the run, and the build is over by then. */
+  private licenseChecked(event: LicenseChecked): void {
+    const { tracer, rootContext } = this.telemetry;
+    const span = tracer.startSpan(
+      'scheduler.license_check',
+      {
+        startTime: event.startedAt,
+        links: this.linksTo([event.job]),
+        attributes: {
+          ...this.common(),
+          'package.name': event.label,
+          'license.rpm_count': event.rpms,
+          'license.has_warnings': event.hasWarnings,
+          'license.has_errors': event.hasErrors,
+        },
+      },
+      trace.setSpan(rootContext, this.buildGraph ?? this.main),
+    );
+    span.end(event.time);
+  }
+
   /** Something that took no worker and no time. */
   private instant(name: string, time: number, attributes: Attributes): Span {
     const { tracer, rootContext } = this.telemetry;
@@ -307,8 +343,7 @@ class TracedAgent implements BuildAgent {
 /** An agent only knows that it was asked to end; the signal knows why. */
 function asTold(result: BuildResult, request: BuildRequest, { signal }: BuildContext): BuildResult {
   if (result.ok || result.failure.reason !== 'cancelled' || !(signal.reason instanceof TimeIsUp)) return result;
-  const { limitMs } = signal.reason;
-  return { ...result, failure: { reason: 'timeout', limitMs, attempts: request.attempt } };
+  return { ...result, failure: timeoutFailure(signal.reason.limitMs, request, result.failure) };
 }
 
 function spanName(graph: Graph, node: NodeId): string {

@@ -1,8 +1,11 @@
+import { fixDeltaPaths } from '../graph/delta-paths';
 import type { Graph } from '../graph/graph';
+import { likelyProviders } from '../graph/likely-providers';
 import { NODE_TYPE_NAMES, type NodeId, NodeState, NodeType } from '../graph/node';
 import { type Clock, SystemClock } from '../util/clock';
 import type { BuildAgent, BuildResult, JobKind } from './agent';
-import type { BuildEvent, BuildListener, JobFacts, RunFinished } from './events';
+import { DynamicDependencies, type DynamicDependencyOptions } from './dynamic-dependencies';
+import type { BuildEvent, BuildListener, JobFacts, LicenseChecked, RunFinished } from './events';
 import type { Failure } from './failure';
 import { directDependencies } from './job-dependencies';
 import type { JobTable } from './job-table';
@@ -43,18 +46,39 @@ export interface RunOptions {
    * a build might provide the name. Default: false.
    */
   readonly holdCachedImplicit?: boolean;
+  /** Asks built RPMs for names that nobody is known to provide. Default: such names stay as they are. */
+  readonly dynamicDependencies?: DynamicDependencyOptions;
+  /** Looks at what a job made or reused, beside the run and not in its way: the run's end waits for it, nothing else does. */
+  readonly inspect?: (job: InspectedJob) => Promise<LicenseChecked | undefined>;
   /** Amounts of named resources that running jobs share. Default: none is limited. */
   readonly resources?: Readonly<Record<string, number>>;
   /** Variables for every child process. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** A job whose files are there, built or reused. */
+export interface InspectedJob {
+  readonly job: JobId;
+  readonly label: string;
+  readonly files: readonly string[];
+}
+
 /** What a run leaves behind, beside its events. */
 export interface RunOutcome {
   readonly runId: string;
   readonly status: RunFinished['status'];
-  /** The graph with the states that builds and tests have now. */
+  /** The graph as it is now, with the states of builds and tests. Nodes have the numbers that events use. */
   readonly graph: Graph;
+  /** Nodes that took part to the end; the others were cut off, or another stands for them. */
+  readonly nodes: readonly NodeId[];
+  /** Why the run could not go on, where it is that. */
+  readonly gaveUpBecause?: string;
+}
+
+/** A job that has ended well, and what it made or reused. */
+interface SettledJob {
+  readonly job: JobId;
+  readonly files: readonly string[];
 }
 
 /**
@@ -63,8 +87,10 @@ export interface RunOutcome {
  * All state changes here, in one thread of control: `advance` hands out what can go on, and each result comes back to it.
  *
  *     advance ─► decide unlocked jobs ─► hand queued jobs to idle workers ─► all idle and nothing queued?
- *        ▲                                        │                             │ release held nodes, once
- *        └────────────── result ◄── agent ◄───────┘                             └ else the run is over
+ *        ▲                │ reused                │                             │ release held nodes, once
+ *        │                ▼                       ▼                             └ else the run is over
+ *        └── settle ◄── its files ◄── result ◄── agent
+ *             └ waits while RPMs are asked for names that are still wanted
  */
 export class Scheduler {
   private readonly clock: Clock;
@@ -72,13 +98,18 @@ export class Scheduler {
   private readonly rule: RebuildRule;
   private readonly slots: WorkerSlots;
   private readonly resources: ResourcePool;
-  private readonly states: Uint8Array;
+  private readonly states = new Map<NodeId, NodeState>();
+  private readonly dynamic: DynamicDependencies | undefined;
+  private goal: NodeId | undefined;
+  /** How many answers are waited for before jobs that are done count as done. */
+  private settling = 0;
+  private readonly inspections = new Set<Promise<void>>();
   private readonly abort = new AbortController();
   private readonly failedJobs = new Set<JobId>();
   private stopping = false;
+  private gaveUpBecause: string | undefined;
   private cancelled = false;
   private advancing = false;
-  private failed = false;
   private ended = false;
   private over: (() => void) | undefined;
   private crash: (bug: unknown) => void = () => {};
@@ -87,20 +118,27 @@ export class Scheduler {
   constructor(private readonly options: RunOptions) {
     const { graph } = options;
     this.clock = options.clock ?? new SystemClock();
-    this.states = graph.states.slice();
+    this.goal = options.goal;
     this.slots = new WorkerSlots(options.workers);
     this.resources = new ResourcePool(options.resources ?? {});
     const cost = options.cost;
     this.plan = new Plan(graph, {
       goal: options.goal,
+      laterGoal: options.dynamicDependencies?.requested,
       order: options.order,
       cost: cost && ((job, jobs) => cost(job, jobs, graph)),
       holdBack: options.holdCachedImplicit
-        ? (node) => graph.isImplicit(node) && graph.states[node] === NodeState.Cached
+        ? (now, node) => now.isImplicit(node) && now.states[node] === NodeState.Cached
         : undefined,
       onNodeDone: (node) => this.nodeDone(node),
     });
     this.rule = (options.rebuild ?? (() => ALWAYS_BUILD))(graph, this.plan.jobs);
+    this.dynamic = options.dynamicDependencies && this.watchNames(options.dynamicDependencies);
+  }
+
+  /** The graph as it is now. */
+  get graph(): Graph {
+    return this.plan.graph;
   }
 
   /** The jobs of this run, by number. */
@@ -114,6 +152,7 @@ export class Scheduler {
     this.emitRunStarted();
     try {
       await agent.start?.();
+      await this.rule.prepare?.();
       await new Promise<void>((resolve, reject) => {
         this.over = resolve;
         this.crash = reject;
@@ -123,6 +162,7 @@ export class Scheduler {
     } finally {
       await this.stopAgent();
     }
+    while (this.inspections.size > 0) await Promise.all(this.inspections);
     return this.finish();
   }
 
@@ -157,23 +197,61 @@ export class Scheduler {
       this.handOut();
     } while (this.isStuck() && this.releaseHeld());
     this.advancing = false;
-    if (this.slots.busyCount === 0 && (this.stopping || this.plan.queuedCount === 0)) this.over();
+    if (this.slots.busyCount === 0 && this.settling === 0 && (this.stopping || this.plan.queuedCount === 0))
+      this.over();
   }
 
   private decideUnlocked(): void {
+    const reused: SettledJob[] = [];
     for (let job = this.plan.takeUnlocked(); job !== undefined; job = this.plan.takeUnlocked()) {
       if (this.stopping) continue;
       const decision = this.rule.decide(job);
       const facts = this.facts(job, decision.reason);
       if (decision.build) {
+        if (decision.notice) this.notice('info', decision.notice);
         this.emit({ type: 'job-queued', time: this.clock.now(), priority: this.plan.criticalPathOf(job), ...facts });
         this.plan.enqueue(job);
         continue;
       }
+      this.inspect(job, decision.files);
       this.emit({ type: 'job-skipped', time: this.clock.now(), how: decision.how, files: decision.files, ...facts });
       this.setStates(job, NodeState.UpToDate);
-      this.plan.finish(job);
+      reused.push({ job, files: decision.files });
+      if (!this.asksAbout(decision.files)) this.settleNow(reused);
     }
+    this.settle(reused);
+  }
+
+  /**
+   * What needs these jobs may go on: at once, or when their RPMs have been asked for names that are still wanted. Jobs that are settled
+   * together are asked about together.
+   */
+  private settle(jobs: readonly SettledJob[], before?: Promise<void>): void {
+    const files = jobs.flatMap(({ files }) => files);
+    const ask = this.asksAbout(files) ? this.dynamic : undefined;
+    if (!before && !ask) return this.settleNow([...jobs]);
+    this.settling++;
+    const answered = async () => {
+      await before;
+      if (ask) ask.learn(files, await ask.ask(files));
+    };
+    answered()
+      .catch((error) => this.notice('warning', `cannot learn what built RPMs provide: ${messageOf(error)}`))
+      .then(() => {
+        this.settling--;
+        this.settleNow([...jobs]);
+        this.advance();
+      })
+      .catch((bug) => this.crash(bug));
+  }
+
+  private asksAbout(files: readonly string[]): boolean {
+    return !this.stopping && files.length > 0 && (this.dynamic?.areWanted ?? false);
+  }
+
+  /** Empties the list: none is settled twice. */
+  private settleNow(jobs: SettledJob[]): void {
+    for (const { job } of jobs.splice(0)) this.plan.finish(job);
   }
 
   private handOut(): void {
@@ -186,7 +264,8 @@ export class Scheduler {
   }
 
   private start(job: JobId): void {
-    const { graph, agent } = this.options;
+    const { agent } = this.options;
+    const { graph } = this;
     const worker = this.slots.take();
     this.resources.take(this.wanted(job));
     this.emit({ type: 'job-started', time: this.clock.now(), job, worker });
@@ -204,7 +283,7 @@ export class Scheduler {
     const context = {
       clock: this.clock,
       signal: this.abort.signal,
-      env: this.options.env ?? {},
+      env: { SPANWRIGHT_BUILD_ID: this.options.runId, ...this.options.env },
       emit: (event: BuildEvent) => this.emit(event),
     };
     // In a function of its own, as an agent may throw before it gives a promise.
@@ -228,16 +307,18 @@ export class Scheduler {
       worker,
       ok: result.ok,
       failure: result.ok ? undefined : result.failure,
+      check: result.ok ? result.check : undefined,
       logPath: result.logPath,
       files: result.ok ? result.builtFiles : [],
     });
-    this.rule.jobDone(job);
     if (result.ok || this.isHarmless(result.failure)) {
       // The toolkit calls a package's tests done whatever came of them.
       this.setStates(job, result.ok ? NodeState.UpToDate : NodeState.BuildError);
-      this.plan.finish(job);
+      const files = result.ok ? result.builtFiles : [];
+      this.inspect(job, files);
+      this.fixDeltaPaths(job, files);
+      this.settle([{ job, files }], this.rule.jobDone(job, result) ?? undefined);
     } else {
-      this.failed = true;
       this.failedJobs.add(job);
       this.setStates(job, NodeState.BuildError);
       const blocked = this.plan.fail(job);
@@ -255,22 +336,31 @@ export class Scheduler {
   }
 
   private isStuck(): boolean {
-    return !this.stopping && this.slots.busyCount === 0 && this.plan.queuedCount === 0;
+    return !this.stopping && this.settling === 0 && this.slots.busyCount === 0 && this.plan.queuedCount === 0;
   }
 
   private releaseHeld(): boolean {
     if (!this.plan.releaseHeld()) return false;
+    this.dynamic?.refresh();
     this.emit({ type: 'cached-implicit-enabled', time: this.clock.now() });
     return true;
   }
 
   private finish(): RunOutcome {
-    const { graph } = this.options;
-    if (!this.stopping) this.announceBlocked(this.plan.giveUp());
+    if (!this.stopping) {
+      this.announceBlocked(this.plan.giveUp());
+      const forgotten = this.plan.forgotten();
+      if (forgotten.length > 0) {
+        throw new Error(
+          `Internal error: expected every node to be done or blocked at the end, found ${forgotten.length} that wait for nothing, such as ${this.graph.friendlyName(forgotten[0] as NodeId)}`,
+        );
+      }
+    }
+    const { graph } = this;
     let complete = true;
     for (let job = 0; job < this.plan.jobs.count; job++) {
       const node = this.plan.jobs.firstNodeOf(job);
-      if (this.plan.isDone(node)) continue;
+      if (this.plan.isDone(node) || !this.plan.isIncluded(node)) continue;
       complete = false;
       if (this.failedJobs.has(job) || this.plan.causeOf(node)) continue;
       this.emit({ ...this.blockedFacts(job), cause: { kind: 'stopped' } });
@@ -280,12 +370,19 @@ export class Scheduler {
       neededBy: [...graph.dependentsOf(node)]
         .filter((other) => graph.types[other] !== NodeType.Goal)
         .map((other) => graph.label(other)),
+      couldComeFrom: likelyProviders(graph, node),
     }));
-    const goalReached = this.options.goal === undefined ? complete : this.plan.isDone(this.options.goal);
-    const status = this.cancelled ? 'cancelled' : this.failed || !goalReached ? 'failed' : 'succeeded';
+    const goalReached = this.goal === undefined ? complete : this.plan.isDone(this.goal);
+    const failed =
+      !goalReached || [...this.failedJobs].some((job) => !this.plan.wasLeftOut(this.plan.jobs.firstNodeOf(job)));
+    const status = this.cancelled ? 'cancelled' : failed ? 'failed' : 'succeeded';
     this.ended = true;
     this.emit({ type: 'run-finished', time: this.clock.now(), status, unresolved });
-    return { runId: this.options.runId, status, graph: graph.withStates(this.states) };
+    const states = graph.states.slice();
+    for (const [node, state] of this.states) states[node] = state;
+    const nodes = Array.from({ length: graph.size }, (_, node) => node).filter((node) => !this.plan.wasLeftOut(node));
+    const { gaveUpBecause } = this;
+    return { runId: this.options.runId, status, graph: graph.withStates(states), nodes, gaveUpBecause };
   }
 
   private announceBlocked(jobs: readonly JobId[]): void {
@@ -297,7 +394,7 @@ export class Scheduler {
         cause:
           cause.kind === 'job'
             ? { kind: 'job', job: cause.job, label: this.labelOf(cause.job) }
-            : { kind: 'unresolved', node: cause.node, label: this.options.graph.friendlyName(cause.node) },
+            : { kind: 'unresolved', node: cause.node, label: this.graph.friendlyName(cause.node) },
       });
     }
   }
@@ -316,10 +413,10 @@ export class Scheduler {
 
   private nodeDone(node: NodeId): void {
     this.rule.nodeDone(node);
-    const type = this.options.graph.types[node] as NodeType;
+    const type = this.graph.types[node] as NodeType;
     // Run and meta nodes are the mortar between builds: thousands of them, each done with what it needs.
     if (type === NodeType.LocalRun || type === NodeType.PureMeta) return;
-    const label = this.options.graph.friendlyName(node);
+    const label = this.graph.friendlyName(node);
     this.emit({ type: 'node-done', time: this.clock.now(), node, nodeType: NODE_TYPE_NAMES[type] as string, label });
   }
 
@@ -339,15 +436,69 @@ export class Scheduler {
   }
 
   private labelOf(job: JobId): string {
-    return this.options.graph.label(this.plan.jobs.firstNodeOf(job));
+    return this.graph.label(this.plan.jobs.firstNodeOf(job));
   }
 
   private wanted(job: JobId): Readonly<Record<string, number>> | undefined {
-    return this.options.graph.command(this.plan.jobs.firstNodeOf(job))?.resources;
+    return this.graph.command(this.plan.jobs.firstNodeOf(job))?.resources;
   }
 
   private setStates(job: JobId, state: NodeState): void {
-    for (const node of this.plan.jobs.nodesOf(job)) this.states[node] = state;
+    for (const node of this.plan.jobs.nodesOf(job)) this.states.set(node, state);
+  }
+
+  private watchNames(options: DynamicDependencyOptions): DynamicDependencies {
+    const { plan } = this;
+    const now = () => this.clock.now();
+    return new DynamicDependencies(plan, options, {
+      provided: (node, provider, rpm) => {
+        const [label, by] = [plan.graph.friendlyName(node), plan.graph.friendlyName(provider)];
+        this.emit({ type: 'name-provided', time: now(), node, label, provider: by, rpm });
+      },
+      refused: (message) => this.notice('warning', message),
+      cycleBroken: (message) => this.notice('info', message),
+      graphChanged: (graph) => this.rule.adopt?.(graph),
+      blocked: (jobs) => this.announceBlocked(jobs),
+      pruned: (dropped) => {
+        this.goal = options.requested;
+        for (const job of dropped) this.emit({ type: 'job-dropped', time: now(), job, label: this.labelOf(job) });
+        this.emit({ type: 'graph-pruned', time: now(), nodes: plan.includedCount });
+      },
+    });
+  }
+
+  /** A package whose RPM was to come from a delta, and was built after all: what needs it must install what was built. */
+  private fixDeltaPaths(job: JobId, files: readonly string[]): void {
+    const { plan, graph } = this;
+    if (files.length === 0 || !plan.jobs.nodesOf(job).some((node) => graph.states[node] === NodeState.Delta)) return;
+    const fixed = fixDeltaPaths(graph, files);
+    if (!fixed.ok) return this.giveUp(fixed.message);
+    if (fixed.graph === graph) return;
+    this.rule.adopt?.(fixed.graph);
+    plan.adopt(fixed.graph);
+  }
+
+  /** What must not be gone on with. What runs is let end. */
+  private giveUp(why: string): void {
+    this.gaveUpBecause ??= why;
+    this.stopping = true;
+    this.notice('error', why);
+  }
+
+  private inspect(job: JobId, files: readonly string[]): void {
+    const { inspect } = this.options;
+    if (!inspect || files.length === 0) return;
+    const looked: Promise<void> = inspect({ job, label: this.labelOf(job), files })
+      .then(
+        (event) => event && this.emit(event),
+        (error) => this.notice('error', `cannot look at the files of ${this.labelOf(job)}: ${messageOf(error)}`),
+      )
+      .then(() => void this.inspections.delete(looked));
+    this.inspections.add(looked);
+  }
+
+  private notice(level: 'info' | 'warning' | 'error', message: string): void {
+    this.emit({ type: 'notice', time: this.clock.now(), level, message });
   }
 
   private emitRunStarted(): void {
@@ -388,4 +539,8 @@ export class Scheduler {
       }
     }
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -10,7 +10,8 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 };
 
 /**
- * Milliseconds of a duration in Go's syntax (`90m`, `1h30m`, `1.5s`, `0`), or undefined where the text is none.
+ * Milliseconds of a duration in Go's syntax (`90m`, `1h30m`, `1.5s`, `0`), or undefined where the text is none or is longer than Go can
+ * count: 292 years.
  */
 export function parseDuration(text: string): number | undefined {
   const sign = text.startsWith('-') ? -1 : 1;
@@ -23,8 +24,11 @@ export function parseDuration(text: string): number | undefined {
     end = index + part.length;
     total += Number(amount) * (UNIT_MS[unit as string] as number);
   }
-  return end === 0 || end < rest.length ? undefined : sign * total;
+  return end === 0 || end < rest.length || total >= MAX_MS ? undefined : sign * total;
 }
+
+/** A signed 64-bit number of nanoseconds ends here. */
+const MAX_MS = 2 ** 63 / 1e6;
 
 const PART = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/gy;
 

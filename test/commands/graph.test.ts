@@ -2,12 +2,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { GRAPH_COMMANDS } from '../../src/commands/graph';
-import { parseFlags } from '../../src/config/flags';
 import { type Graph, GraphBuilder, type NodeRecord } from '../../src/graph/graph';
 import { NodeState, NodeType } from '../../src/graph/node';
 import { readGraph, writeGraph } from '../../src/graph/read-graph';
-import { UserError } from '../../src/util/user-error';
+import { errorOf, graphCommand } from '../support/graph-command';
 import { describeWithSharedData, sharedData, toolkitSampleGraph } from '../support/graphs';
 
 let folder: string;
@@ -19,36 +17,6 @@ beforeEach(() => {
 afterEach(() => {
   rmSync(folder, { recursive: true });
 });
-
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs `spanwright graph <words>`. */
-async function graphCommand(name: string, ...words: readonly string[]): Promise<Outcome> {
-  const command = GRAPH_COMMANDS.find(({ spec }) => spec.name === `spanwright graph ${name}`);
-  if (!command) throw new Error(`no command 'graph ${name}'`);
-  const flags = parseFlags(words, command.spec);
-  if ('asked' in flags) throw new Error('expected flags, found a call for help');
-  const written = { stdout: '', stderr: '' };
-  const stream = (into: keyof typeof written) =>
-    ({
-      write(chunk: string | Uint8Array) {
-        written[into] += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8');
-        return true;
-      },
-    }) as NodeJS.WriteStream;
-  const code = await command.run(flags, { stdout: stream('stdout'), stderr: stream('stderr') });
-  return { code, ...written };
-}
-
-async function errorOf(outcome: Promise<Outcome>): Promise<string> {
-  const error = await outcome.catch((thrown: unknown) => thrown);
-  expect(error).toBeInstanceOf(UserError);
-  return (error as UserError).message;
-}
 
 function fileOf(graph: Graph, name = 'graph.dot'): string {
   const file = join(folder, name);

@@ -78,7 +78,13 @@ describe('values', () => {
     expect(parse(['--output', '']).string('output')).toBe('');
     expect(parse(['--output', '-']).string('output')).toBe('-');
     expect(failureOf(['--output', '--dist-tag', 'x'])).toBe("expected argument for flag '--output'");
+    expect(failureOf(['--workers', '-1'])).toBe("expected argument for flag '--workers'");
     expect(failureOf(['--output'])).toBe("expected argument for flag '--output'");
+  });
+
+  test('in the next argument may begin with dashes behind --', () => {
+    const values = parse(['--output', '--', '--x', '--dist-tag'], { ...command, arguments: ['[x]'] });
+    expect([values.string('output'), values.positional]).toEqual(['--x', ['--dist-tag']]);
   });
 
   test('that were not given are the defaults, or nothing', () => {
@@ -112,6 +118,14 @@ describe('values', () => {
   test('are given once', () => {
     expect(failureOf(['--output=a', '--output=a'])).toBe("flag 'output' cannot be repeated");
     expect(failureOf(['--stop-on-failure', '--no-stop-on-failure'])).toBe("flag 'stop-on-failure' cannot be repeated");
+  });
+
+  test('are given several times where they are of that kind, and each value is looked at', () => {
+    const dirs = withFlags({ kind: 'existing-dirs', name: 'rpm-dirs', help: 'Where RPMs are.' });
+    expect(parse(['--rpm-dirs', '/', '--rpm-dirs=.'], dirs).list('rpm-dirs')).toEqual(['/', '.']);
+    expect(parse([], dirs).list('rpm-dirs')).toEqual([]);
+    expect(failureOf(['--rpm-dirs=/', '--rpm-dirs='], dirs)).toBe("path '' does not exist");
+    expect(helpText(dirs)).toContain('--rpm-dirs=RPM-DIRS ...');
   });
 });
 
@@ -163,7 +177,9 @@ describe('unknown flags', () => {
     ['--=1', "unknown long flag '--'"],
     ['---output=1', "unknown long flag '---output'"],
     ['-o', "unknown short flag '-o'"],
-    ['-output', "unknown short flag '-output'"],
+    ['-output', "unknown short flag '-o'"],
+    ['-ho', "unknown short flag '-o'"],
+    ['-é', "unknown short flag '-é'"],
     ['-1', "unknown short flag '-1'"],
   ])('%s', (word, expected) => {
     expect(failureOf([word])).toBe(expected);
@@ -180,9 +196,22 @@ describe('required flags', () => {
     { kind: 'string', name: 'b', help: '', required: true },
   );
   test('must be given, but may be given empty', () => {
-    expect(failureOf([], spec)).toBe('required flag --a not provided');
+    expect(failureOf(['--b='], spec)).toBe('required flag --a not provided');
     expect(failureOf(['--a=1'], spec)).toBe('required flag --b not provided');
     expect(parse(['--a=', '--b', ''], spec).string('a')).toBe('');
+  });
+
+  test('that are missing are told all at once, the first in the words of the toolkit', () => {
+    const three = withFlags(...spec.flags, { kind: 'string', name: 'c', help: '', required: true });
+    expect(failureOf([], three)).toBe('required flag --a not provided, nor --b, --c');
+  });
+
+  test('are looked for last: a wrong value comes before, and a word that makes no sense before that', () => {
+    const all = withFlags(...spec.flags, { kind: 'int', name: 'n', help: '' });
+    expect(failureOf(['--n=x', '--nonsense'], all)).toBe("unknown long flag '--nonsense'");
+    expect(failureOf(['--n=x', '--a=1', '--a=2'], all)).toContain("flag '--n': expected a whole number");
+    expect(failureOf(['--a=1', '--a=2', '--n=x'], all)).toBe("flag 'a' cannot be repeated");
+    expect(failureOf(['--n=1'], all)).toContain('required flag --a');
   });
 });
 
@@ -236,11 +265,15 @@ describe('numbers', () => {
     ['-1', -1],
     ['+3', 3],
     ['007', 7],
+    ['1e3', 1000],
+    ['2.0', 2],
+    ['.5e1', 5],
+    ['-0', 0],
   ])('--workers=%s is %d', (text, value) => {
     expect(parse([`--workers=${text}`]).number('workers')).toBe(value);
   });
 
-  test.each(['', 'x', '1.5', '1e3', ' 4', '4 ', '0x10', '--', '∞', '١'])(
+  test.each(['', 'x', '1.5', '1e-1', ' 4', '4 ', '0x10', '--', '∞', '١', 'inf', 'NaN', '1_000', '.', 'e3'])(
     "--workers='%s' is no whole number",
     (text) => {
       expect(failureOf([`--workers=${text}`])).toBe(`flag '--workers': expected a whole number, got '${text}'`);
@@ -270,16 +303,40 @@ describe('numbers', () => {
     ['1', 1],
     ['18446744073709551614', 2 ** 64],
     ['18446744073709551615', Number.POSITIVE_INFINITY],
+    ['0x10', 16],
+    ['0XfF', 255],
+    ['0b101', 5],
+    ['0o17', 15],
+    ['017', 15],
+    ['007', 7],
+    ['1_000', 1000],
+    ['0x_ff', 255],
+    ['0_7', 7],
+    ['0xffffffffffffffff', Number.POSITIVE_INFINITY],
   ])('--max-cascading-rebuilds=%s is %d', (text, value) => {
     expect(parse([`--max-cascading-rebuilds=${text}`]).number('max-cascading-rebuilds')).toBe(value);
   });
 
-  test.each(['', '-1', '18446744073709551616', '1.5', 'all'])(
-    "--max-cascading-rebuilds='%s' is not in its range",
-    (text) => {
-      expect(failureOf([`--max-cascading-rebuilds=${text}`])).toContain('18446744073709551615');
-    },
-  );
+  test.each([
+    '',
+    '-1',
+    '+1',
+    '18446744073709551616',
+    '1.5',
+    'all',
+    '08',
+    '0b2',
+    '0o8',
+    '0x',
+    '0xg',
+    '1__0',
+    '_1',
+    '1_',
+    'ff',
+    '0x1_',
+  ])("--max-cascading-rebuilds='%s' is not in its range", (text) => {
+    expect(failureOf([`--max-cascading-rebuilds=${text}`])).toContain('18446744073709551615');
+  });
 
   test.each([
     ['8h', 28_800_000],
@@ -336,6 +393,32 @@ describe('arguments from a file', () => {
     expect(parse([argsFile('crlf', '--output=a\r\n--packages\r\nx\r\n')]).string('packages')).toBe('x');
   });
 
+  test('may be empty lines, where a value belongs', () => {
+    const values = parse([argsFile('empty', '--output\n\n--packages=x')]);
+    expect([values.string('output'), values.string('packages')]).toEqual(['', 'x']);
+    expect(failureOf([argsFile('empty', '--output=a\n\n')])).toBe("unexpected ''");
+  });
+
+  test('are more than a call takes arguments', () => {
+    const lines = Array.from({ length: 200_000 }, (_, i) => `${i}`).join('\n');
+    expect(parse([argsFile('many', lines), 'last'], withArguments('x...')).positional).toHaveLength(200_001);
+  });
+
+  test('of a file that names itself are refused', () => {
+    const self = argsFile('self', '');
+    writeFileSync(path('self'), `--output=a\n${self}\n`);
+    expect(failureOf([self])).toContain('does one name itself?');
+  });
+
+  test('need a name behind @', () => {
+    expect(failureOf(['@'])).toBe('expected @ file to expand arguments from');
+  });
+
+  test('that begin with @ or -- behind -- are arguments as they are', () => {
+    const at = argsFile('dashes', '--\n--output=x\n@nowhere\n');
+    expect(parse([at, '-h'], withArguments('x...')).positional).toEqual(['--output=x', '@nowhere', '-h']);
+  });
+
   test('may come from further files', () => {
     const inner = argsFile('inner', '--output=a\n');
     expect(parse([argsFile('outer', `${inner}\n--workers=3\n`)]).string('output')).toBe('a');
@@ -343,7 +426,7 @@ describe('arguments from a file', () => {
 
   test('are missing where the file is', () => {
     expect(failureOf([`@${path('none')}`])).toBe(
-      `cannot read arguments from ${path('none')}: no such file or directory`,
+      `failed to open arguments file "${path('none')}": no such file or directory`,
     );
     expect(failureOf([`@${path('dir')}`])).toContain('is a directory');
   });
@@ -387,8 +470,12 @@ describe('help and version', () => {
     [['--help'], 'help'],
     [['-h'], 'help'],
     [['--version'], 'version'],
-    [['--output=x', '--help', '--nonsense'], 'help'],
+    [['--output=x', '--help', '--workers=many'], 'help'],
+    [['--help-long'], 'help'],
+    [['--help-man'], 'help'],
     [['--version', '--help'], 'version'],
+    [['--help', '--version'], 'version'],
+    [['--version', '--nonsense'], 'version'],
   ])('%j asks for %s, whatever is missing', (argv, asked) => {
     const required = {
       ...command,
@@ -397,8 +484,10 @@ describe('help and version', () => {
     expect(parseFlags(argv, required)).toEqual({ asked });
   });
 
-  test('a wrong flag before it is still wrong', () => {
+  test('a flag that nobody knows is still wrong', () => {
     expect(failureOf(['--nonsense', '--help'])).toContain('nonsense');
+    expect(failureOf(['--help', '--nonsense'])).toContain('nonsense');
+    expect(failureOf(['--nonsense', '--version'])).toContain('nonsense');
   });
 
   test('behind -- they are arguments', () => {

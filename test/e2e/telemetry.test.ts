@@ -343,7 +343,7 @@ describe('the spans of a build', () => {
     expect(run.eventsOf('job-finished')[0]?.failure).toMatchObject({ reason: 'timeout' });
     expect(attributesOf(buildSpan(run.spans(), 'slow'))).toMatchObject({
       'error.type': 'timeout',
-      'build.error': expect.stringContaining('timed out'),
+      'build.error': expect.stringContaining('exceeded the maximum time of'),
       'cicd.pipeline.task.run.result': 'timeout',
     });
   });

@@ -31,6 +31,8 @@ test('the result of a job has its facts in plain values', () => {
     logPath: null,
     startedAt: '2026-01-02T03:04:09.250Z',
     finishedAt: '2026-01-02T03:04:14.000Z',
+    check: null,
+    flaky: false,
   });
   expect(jobResult(view.jobs.get(3) as JobView)).toMatchObject({
     status: 'failed',
@@ -77,15 +79,17 @@ test('the CSV has a header and a row for each job, sorted by name', () => {
     'startedAt',
     'finishedAt',
     'reason',
+    'check',
+    'flaky',
   ]);
   expect(rows).toHaveLength(10);
-  expect(rows.map((row) => row.length)).toEqual(Array.from({ length: 10 }, () => 14));
+  expect(rows.map((row) => row.length)).toEqual(Array.from({ length: 10 }, () => 16));
   expect(rows.slice(1).map(([label, kind, status]) => `${label} ${kind} ${status}`)).toContain(
     'core.src.rpm test failed',
   );
   // The reason has a comma.
-  expect(rows.at(-1)?.at(-1)).toBe('core, which it needs, has been rebuilt');
-  expect(resultsCsv(viewOf())).toContain(',"core, which it needs, has been rebuilt"\n');
+  expect(rows.at(-1)?.at(-3)).toBe('core, which it needs, has been rebuilt');
+  expect(resultsCsv(viewOf())).toContain(',"core, which it needs, has been rebuilt",,false\n');
 });
 
 test('a job whose name or error has commas, quotes and line ends keeps its row', () => {
@@ -132,6 +136,42 @@ test('the JSON is the whole run', () => {
   });
   expect(json.jobs).toHaveLength(9);
   expect(json.jobs[0]).toMatchObject({ label: 'app.src.rpm', status: 'blocked' });
+});
+
+test('the JSON has each attempt with its log, and names what was flaky', () => {
+  const json = JSON.parse(resultsJson(viewOf()));
+  expect(json.flaky).toEqual([{ label: 'core.src.rpm', kind: 'build', attempts: 2 }]);
+  const core = json.jobs.find(
+    (job: { label: string; kind: string }) => job.label === 'core.src.rpm' && job.kind === 'build',
+  );
+  expect(core).toMatchObject({ attempts: 2, flaky: true });
+  expect(core.eachAttempt).toEqual([
+    {
+      attempt: 1,
+      startedAt: '2026-01-02T03:04:05.000Z',
+      durationMs: 1000,
+      error: 'exit status 1',
+      errorReason: 'exit-non-zero',
+      logPath: 'logs/core.1.log',
+    },
+    {
+      attempt: 2,
+      startedAt: '2026-01-02T03:04:06.500Z',
+      durationMs: 2500,
+      error: null,
+      errorReason: null,
+      logPath: 'logs/core.log',
+    },
+  ]);
+});
+
+test('how a test is known to have passed is told', () => {
+  const view = viewOf([
+    { type: 'job-queued', time: 0, job: 0, kind: 'test', label: 'a', node: 0, reason: '', priority: 1 },
+    { type: 'job-started', time: 0, job: 0, worker: 1 },
+    { type: 'job-finished', time: 1, job: 0, worker: 1, ok: true, check: 'absent', files: [] },
+  ]);
+  expect(jobResult(view.jobs.get(0) as JobView)).toMatchObject({ status: 'succeeded', check: 'absent' });
 });
 
 test('a run that broke off is unfinished, at every moment valid JSON and CSV', () => {

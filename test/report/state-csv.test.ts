@@ -104,6 +104,30 @@ test('a package that needs what nobody provides is Failed', async () => {
   expect(await rows('app -> lost:qt; lib')).toEqual(['app.src.rpm,Failed,,0', 'lib.src.rpm,Built,,0']);
 });
 
+test('what was told to end while it ran has failed, and what was waiting for it was not built', () => {
+  const { graph } = packagesOf('lib; app -> lib');
+  const view = new RunView();
+  const scheduler = new Scheduler({
+    graph,
+    workers: 1,
+    runId: 'x',
+    agent: {
+      name: 'test',
+      build: async () => {
+        scheduler.cancel('test');
+        return { ok: false, failure: { reason: 'cancelled' } };
+      },
+    },
+    listeners: [(event) => view.apply(event)],
+  });
+  return scheduler.run().then(() => {
+    expect(stateCsv(graph, scheduler.jobs, view).split('\n').slice(1, -1)).toEqual([
+      'app.src.rpm,Failed,lib.src.rpm-FAIL ,0',
+      'lib.src.rpm,Failed,,0',
+    ]);
+  });
+});
+
 test('a field with a comma, a quote or a line end is quoted, any other left alone', () => {
   expect(csvField('plain text')).toBe('plain text');
   expect(csvField('a,b')).toBe('"a,b"');

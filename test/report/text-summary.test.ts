@@ -75,3 +75,15 @@ test('of those that need a missing package three are named', () => {
     '  missing qt, which nobody provides; needed by a, b, c and 1 more',
   );
 });
+
+test('tests of which their logs say nothing are named', () => {
+  const lines = textSummary(
+    viewOf([
+      { type: 'job-queued', time: T0, job: 0, kind: 'test', label: 'a', node: 0, reason: '', priority: 1 },
+      { type: 'job-started', time: T0, job: 0, worker: 1 },
+      { type: 'job-finished', time: T0, job: 0, worker: 1, ok: true, check: 'absent', files: [] },
+    ]),
+    false,
+  );
+  expect(lines).toContain('  absent  a (test): its log has no check marker, so it counts as passed');
+});

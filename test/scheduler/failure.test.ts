@@ -11,8 +11,8 @@ const ALL: { readonly [R in FailureReason]: readonly [Extract<Failure, { reason:
   'exit-non-zero': [{ reason: 'exit-non-zero', exitCode: 2, tail: ['make: error'] }, 'exit status 2', true],
   killed: [{ reason: 'killed', signal: 'SIGKILL' }, 'killed by SIGKILL', true],
   timeout: [
-    { reason: 'timeout', limitMs: 90_000, attempts: 2 },
-    'timed out: after 2 attempts the build exceeded the maximum time of 1m30s',
+    { reason: 'timeout', limitMs: 90_000, attempts: 2, maxAttempts: 3, kind: 'build' },
+    'after 2/3 attempts, the build exceeded the maximum time of 1m30s',
     false,
   ],
   'could-not-start': [{ reason: 'could-not-start', message: 'no make' }, 'could not start: no make', false],
@@ -36,8 +36,17 @@ test.each(Object.values(ALL))('$reason is described in one line', (failure, desc
   expect(isWorthRetrying(failure)).toBe(worthRetrying);
 });
 
-test('one attempt that ran out of time is not called attempts', () => {
-  expect(describeFailure({ reason: 'timeout', limitMs: 1000, attempts: 1 })).toContain('after 1 attempt the build');
+test('tests that ran out of time are called a check', () => {
+  const failure = { reason: 'timeout', limitMs: 8 * 3_600_000, attempts: 1, maxAttempts: 1, kind: 'test' } as const;
+  expect(describeFailure(failure)).toBe('after 1/1 attempts, the check exceeded the maximum time of 8h0m0s');
+});
+
+test('what tells most stands behind the words that people look for', () => {
+  const telling = 'x.c:3:5: error: no';
+  expect(describeFailure({ reason: 'exit-non-zero', exitCode: 1, telling })).toBe('exit status 1: x.c:3:5: error: no');
+  expect(describeFailure({ reason: 'killed', signal: 'SIGKILL', telling })).toBe(
+    'killed by SIGKILL: x.c:3:5: error: no',
+  );
 });
 
 test('a description stays one line where the message has more', () => {

@@ -1,4 +1,5 @@
 import type { BuildEvent } from '../../src/scheduler/events';
+import { JobTable } from '../../src/scheduler/job-table';
 import { type FreshnessOptions, FreshnessRule } from '../../src/scheduler/rebuild/freshness';
 import { Scheduler } from '../../src/scheduler/scheduler';
 import { type PackageGraph, packagesOf } from './package-graph';
@@ -11,12 +12,14 @@ interface Asked extends Omit<FreshnessOptions, 'exists' | 'rebuild' | 'ignore'> 
   readonly delta?: readonly string[];
   /** Builds that fail. */
   readonly failing?: readonly string[];
+  /** Builds that succeed and leave no RPM. */
+  readonly makesNothing?: readonly string[];
 }
 
 /** Runs a graph of packages under the rule and gives for each job what was decided, in one line, sorted. */
 async function decide(notation: string | PackageGraph, asked: Asked = {}) {
   const { graph, at } = typeof notation === 'string' ? packagesOf(notation, asked.delta) : notation;
-  const { missing = [], rebuild = [], ignore = [], failing = [], ...options } = asked;
+  const { missing = [], rebuild = [], ignore = [], failing = [], makesNothing = [], ...options } = asked;
   const gone = new Set(missing);
   const events: BuildEvent[] = [];
   const scheduler: Scheduler = new Scheduler({
@@ -27,7 +30,8 @@ async function decide(notation: string | PackageGraph, asked: Asked = {}) {
       name: 'test',
       build: async ({ job, label, kind }) => {
         if (failing.includes(label)) return { ok: false, failure: { reason: 'simulated' } };
-        if (kind === 'build') for (const node of scheduler.jobs.nodesOf(job)) gone.delete(graph.rpmPath(node));
+        if (kind === 'build' && !makesNothing.includes(label))
+          for (const node of scheduler.jobs.nodesOf(job)) gone.delete(graph.rpmPath(node));
         return { ok: true, builtFiles: [] };
       },
     },
@@ -111,7 +115,39 @@ describe('what is rebuilt after a rebuilt package', () => {
 
   test('is said with the package that made it so', async () => {
     const { reasons } = await decide(CHAIN, { missing });
-    expect(reasons.b).toMatch(/^a.*, which it needs, has been rebuilt$/);
+    expect(reasons.b).toBe('a.src.rpm, which it needs, has been rebuilt');
+    expect(reasons.d).toBe('c.src.rpm, which it needs, has been rebuilt');
+  });
+
+  test('is said with what lies between, where it is needed in turn', async () => {
+    const { reasons } = await decide('app -> tool; tool => data', { missing: ['/rpms/data.rpm'] });
+    expect(reasons.app).toBe('data.src.rpm, which tool.rpm needs in turn, has been rebuilt');
+  });
+
+  test('is said with the prebuilt package that is not there', async () => {
+    const { reasons } = await decide('app -> prebuilt:gcc', { missing: ['/cache/gcc.rpm'] });
+    expect(reasons.app).toBe('gcc.rpm, which it needs, is missing or is to be rebuilt');
+  });
+
+  test('is found by any package of an SRPM that needs it', async () => {
+    for (const notation of ['app -> old; app/devel -> new', 'app -> new; app/devel -> old']) {
+      const { lines } = await decide(notation, { rebuild: ['build:new'] });
+      expect(lines).toEqual(['app built', 'new built', 'old cached']);
+    }
+  });
+
+  test('goes all the way where the limit is the greatest number of 64 bits', async () => {
+    const { lines } = await decide(CHAIN, { missing, maxCascadingRebuilds: 2 ** 64 });
+    expect(lines).toEqual(['a built', 'b built', 'c built', 'd built']);
+  });
+
+  test('is counted anew by installed packages whose RPM is missing after the build', async () => {
+    const { graph, at } = packagesOf('c -> b; b -> a');
+    const { lines } = await decide(
+      { graph, at },
+      { missing: ['/rpms/b.rpm'], makesNothing: ['b.src.rpm'], maxCascadingRebuilds: 1 },
+    );
+    expect(lines).toEqual(['a cached', 'b built', 'c built']);
   });
 
   test('a package that is missing itself begins to count anew', async () => {
@@ -171,16 +207,121 @@ describe('what the user asks for', () => {
     expect(lines).toEqual(['app built']);
   });
 
-  test('to be left alone is not built, even where its RPMs are missing, and what needs it is rebuilt then', async () => {
-    const { lines, reasons, files } = await decide('app -> lib', { ignore: ['build:lib'], missing: ['/rpms/lib.rpm'] });
-    expect(lines).toEqual(['app built', 'lib ignored']);
-    expect(reasons.lib).toBe('the user ignores it');
-    expect(files.lib).toEqual([]);
+  test('to be left alone is not rebuilt where something it needs is fresh, and what needs it is judged as if it had been', async () => {
+    const { lines, reasons, files } = await decide('c -> b; b -> a', { rebuild: ['build:a'], ignore: ['build:b'] });
+    expect(lines).toEqual(['a built', 'b ignored', 'c built']);
+    expect(reasons.b).toBe('the user ignores it, although a.src.rpm, which it needs, has been rebuilt');
+    expect(reasons.c).toBe('a.src.rpm, which b.rpm needs in turn, has been rebuilt');
+    expect(files.b).toEqual(['/rpms/b.rpm']);
   });
 
-  test('to be left alone does not make what needs it fresh where its RPMs are there', async () => {
-    const { lines } = await decide('app -> lib', { ignore: ['build:lib'] });
-    expect(lines).toEqual(['app cached', 'lib ignored']);
+  test('to be left alone still counts as one layer', async () => {
+    const asked = { rebuild: ['build:a'], ignore: ['build:b'], maxCascadingRebuilds: 1 };
+    expect((await decide('c -> b; b -> a', asked)).lines).toEqual(['a built', 'b ignored', 'c cached']);
+  });
+
+  test('to be left alone is built where one of its RPMs is missing', async () => {
+    const { lines, reasons } = await decide('app -> lib; lib/devel', {
+      ignore: ['build:lib'],
+      missing: ['/rpms/lib-devel.rpm'],
+    });
+    expect(lines).toEqual(['app built', 'lib built']);
+    expect(reasons.lib).toBe('1 of its 2 RPMs are missing: lib-devel.rpm, so it is built although the user ignores it');
+  });
+
+  test('to be left alone is reused like any other where nothing asks for a rebuild', async () => {
+    const { lines, reasons } = await decide('app -> lib', { ignore: ['build:lib'] });
+    expect(lines).toEqual(['app cached', 'lib cached']);
+    expect(reasons.lib).toBe(
+      'all of its 1 RPMs are on disk, and nothing it needs is fresh; the user ignores it anyway',
+    );
+  });
+
+  test('to be left alone is not rebuilt because the cache is off', async () => {
+    const { lines, reasons } = await decide('app -> lib; test:lib', { ignore: ['build:lib'], noCache: true });
+    expect(lines).toEqual(['app built', 'lib ignored', 'test:lib built']);
+    expect(reasons.lib).toBe('the user ignores it, although the cache is off');
+  });
+
+  test('also makes fresh what stands in for it while it is rebuilt', async () => {
+    const { graph, at } = packagesOf('app -> prebuilt:lib; lib -> app');
+    const prebuilt = graph.record(at('prebuilt:lib'));
+    // As the toolkit does it: the stand-in has the record, the SRPM and the RPM of the package.
+    const lib = { ...graph.record(at('lib')), type: prebuilt.type, state: prebuilt.state };
+    const patched = graph.patched({ replace: new Map([[at('prebuilt:lib'), lib]]) });
+    const { lines } = await decide({ graph: patched, at }, { rebuild: ['build:lib'] });
+    expect(lines).toEqual(['app built', 'lib built']);
+  });
+});
+
+describe('what the toolkit logs', () => {
+  const notices = (notation: string, options: FreshnessOptions, listed: string[] = []) => {
+    const { graph, at } = packagesOf(notation);
+    const jobs = JobTable.of(graph);
+    const rule = new FreshnessRule(graph, jobs, { ...options, rebuild: new Set(listed.map(at)) });
+    return Array.from({ length: jobs.count }, (_, job) => rule.decide(job)).flatMap((decision) =>
+      decision.build && decision.notice ? [decision.notice] : [],
+    );
+  };
+
+  test('where some of the RPMs of an SRPM are missing, and not where all are', () => {
+    const gone = ['/rpms/app-devel.rpm', '/rpms/app-doc.rpm', '/rpms/lib.rpm'];
+    expect(notices('app; app/devel; app/doc; lib', { exists: (path) => !gone.includes(path) })).toEqual([
+      'SRPM (app.src.rpm) will be rebuilt due to partially missing components: [/rpms/app-devel.rpm /rpms/app-doc.rpm]',
+    ]);
+  });
+
+  test('where the user wants a rebuild', () => {
+    expect(notices('app', { exists: () => true }, ['build:app'])).toEqual([
+      "SRPM (app:C:''V:'1-1',C2:''V2:'') will be rebuilt due to user request.",
+    ]);
+  });
+});
+
+describe('a graph that changes under way', () => {
+  test('hands freshness on through nodes that are new in it, and takes one layer more for them', () => {
+    for (const [maxCascadingRebuilds, builds] of [
+      [1, false],
+      [2, true],
+    ] as const) {
+      const { graph, at } = packagesOf('lib; app -> implicit:thing');
+      const jobs = JobTable.of(graph);
+      const rule = new FreshnessRule(graph, jobs, {
+        maxCascadingRebuilds,
+        exists: () => true,
+        rebuild: new Set([at('build:lib')]),
+      });
+      rule.decide(jobs.jobOf(at('build:lib')));
+      rule.jobDone(jobs.jobOf(at('build:lib')));
+      rule.nodeDone(at('lib'));
+      const thing = graph.size;
+      rule.adopt(
+        graph.patched({
+          add: [{ ...graph.record(at('lib')), name: 'thing' }],
+          addEdges: [
+            [thing, at('lib')],
+            [at('build:app'), thing],
+          ],
+          removeEdges: [[at('build:app'), at('implicit:thing')]],
+        }),
+      );
+      rule.nodeDone(thing);
+      expect(rule.decide(jobs.jobOf(at('build:app'))).build).toBe(builds);
+    }
+  });
+
+  test('has other RPMs where paths have changed', () => {
+    const { graph, at } = packagesOf('app -> lib', ['lib']);
+    const jobs = JobTable.of(graph);
+    const there = new Set(['/rpms/app.rpm', '/out/lib.rpm', '/rpms/lib.rpm']);
+    const rule = new FreshnessRule(graph, jobs, { exists: (path) => there.has(path), maxCascadingRebuilds: 0 });
+    const run = { ...graph.record(at('lib')), rpmPath: '/out/lib.rpm' };
+    rule.adopt(graph.patched({ replace: new Map([[at('lib'), run]]) }));
+    expect(rule.decide(jobs.jobOf(at('build:lib')))).toMatchObject({ files: ['/rpms/lib.rpm', '/out/lib.rpm'] });
+    there.delete('/out/lib.rpm');
+    rule.jobDone(jobs.jobOf(at('build:lib')));
+    rule.nodeDone(at('lib'));
+    expect(rule.decide(jobs.jobOf(at('build:app'))).build).toBe(false);
   });
 });
 
@@ -213,9 +354,29 @@ describe('tests of a package', () => {
     expect(lines).toEqual(['app cached', 'test:app built']);
   });
 
-  test('may be left alone while their package is built', async () => {
+  test('may be left alone while their package is built, also where its RPMs were missing', async () => {
     const { lines } = await decide('app; test:app', { ignore: ['test:app'], rebuild: ['build:app'] });
     expect(lines).toEqual(['app built', 'test:app ignored']);
+    const missing = ['/rpms/app.rpm'];
+    const { lines: same, files } = await decide('app; test:app', { ignore: ['test:app'], missing });
+    expect(same).toEqual(['app built', 'test:app ignored']);
+    expect(files['test:app']).toEqual([]);
+  });
+
+  test('run where their package should have been rebuilt, but is left alone', async () => {
+    const { lines, reasons } = await decide('app -> lib; test:app', { rebuild: ['build:lib'], ignore: ['build:app'] });
+    expect(lines).toEqual(['app ignored', 'lib built', 'test:app built']);
+    expect(reasons['test:app']).toBe('its package is ignored, but no longer up to date');
+  });
+
+  test('are skipped for a reason of their own', async () => {
+    const { reasons } = await decide('app; test:app');
+    expect(reasons['test:app']).toBe('its package is reused, and nothing it needs is fresh');
+  });
+
+  test('of which only one package needs what is fresh run all together', async () => {
+    const { lines } = await decide('app; app/devel; test:app; test:app/devel -> tool', { rebuild: ['build:tool'] });
+    expect(lines).toEqual(['app cached', 'test:app built', 'tool built']);
   });
 });
 

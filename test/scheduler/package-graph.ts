@@ -11,6 +11,7 @@ const OTHERS: Readonly<Record<string, NodeRecord>> = {
   remote: { type: NodeType.RemoteRun, state: NodeState.Cached },
   lost: { type: NodeType.RemoteRun, state: NodeState.Unresolved },
   implicit: { type: NodeType.RemoteRun, state: NodeState.Cached, implicit: true },
+  wanted: { type: NodeType.RemoteRun, state: NodeState.Unresolved, implicit: true },
   prebuilt: { type: NodeType.PreBuilt, state: NodeState.UpToDate },
   meta: { type: NodeType.PureMeta, state: NodeState.Meta },
   goal: { type: NodeType.Goal, state: NodeState.Meta },
@@ -21,7 +22,7 @@ const OTHERS: Readonly<Record<string, NodeRecord>> = {
  *
  * `->` is what a package needs to be built (or a test to run), `=>` what it needs to be installed. A package is a build node and a
  * run node, in this order, and belongs to the SRPM of its name up to a slash. Nodes of other kinds are `remote:`, `lost:` (a
- * remote one that nobody provides), `implicit:` (a cached one), `prebuilt:`, `meta:` and `goal:`. `delta` names packages in state Delta.
+ * remote one that nobody provides), `implicit:` (a cached one), `wanted:` (an implicit one that nobody is known to provide), `prebuilt:`, `meta:` and `goal:`. `delta` names packages in state Delta.
  */
 export function packagesOf(notation: string, delta: readonly string[] = []): PackageGraph {
   const builder = new GraphBuilder();
@@ -49,7 +50,7 @@ export function packagesOf(notation: string, delta: readonly string[] = []): Pac
       builder.addDependency(node, build);
     } else {
       const record = OTHERS[prefix] as NodeRecord;
-      const hasRpm = prefix !== 'meta' && prefix !== 'goal' && prefix !== 'lost';
+      const hasRpm = prefix !== 'meta' && prefix !== 'goal' && prefix !== 'lost' && prefix !== 'wanted';
       node = builder.addNode({
         ...record,
         name: rest,

@@ -1,6 +1,7 @@
 import { type Graph, GraphBuilder } from '../../src/graph/graph';
 import { type NodeId, NodeState, NodeType } from '../../src/graph/node';
-import { CyclicPlanError, type JobId, Plan, type PlanOptions } from '../../src/scheduler/plan';
+import { type JobId, Plan, type PlanOptions } from '../../src/scheduler/plan';
+import { CyclicPlanError } from '../../src/scheduler/plan-order';
 import { graphOf, nodeOf } from '../support/graphs';
 import { expectedEndings, randomFrom, randomPackages } from '../support/model';
 import { packagesOf } from './package-graph';
@@ -249,7 +250,7 @@ describe('which job is next', () => {
 describe('what is held back', () => {
   test('held nodes wait until they are released, and everything behind them goes on then', () => {
     const { graph, at } = packagesOf('app -> implicit:tool implicit:data; lib');
-    const plan = new Plan(graph, { holdBack: (node) => graph.isImplicit(node) });
+    const plan = new Plan(graph, { holdBack: (now, node) => now.isImplicit(node) });
     plan.start();
     expect(unlocked(plan)).toEqual(['lib.src.rpm']);
     expect(plan.isDone(at('implicit:tool'))).toBe(false);
@@ -260,7 +261,7 @@ describe('what is held back', () => {
 
   test('after the release nothing is held back any more', () => {
     const { graph, at } = packagesOf('app -> implicit:tool; later -> implicit:rare; implicit:rare -> app');
-    const plan = new Plan(graph, { holdBack: (node) => graph.isImplicit(node) });
+    const plan = new Plan(graph, { holdBack: (now, node) => now.isImplicit(node) });
     plan.start();
     plan.releaseHeld();
     plan.finish(plan.jobs.jobOf(at('build:app')));

@@ -1,7 +1,7 @@
 import type { BuildAgent, BuildContext, BuildRequest, BuildResult } from '../../src/scheduler/agent';
 import { RetryingAgent, type RetryingAgentOptions, remainingTime } from '../../src/scheduler/agents/retrying';
 import type { BuildEvent } from '../../src/scheduler/events';
-import type { Failure } from '../../src/scheduler/failure';
+import { describeFailure, type Failure } from '../../src/scheduler/failure';
 import { SystemClock, VirtualClock } from '../../src/util/clock';
 import { graphOf } from '../support/graphs';
 import { settled } from '../support/scripted-agent';
@@ -12,21 +12,27 @@ const graph = graphOf('a');
 interface Attempt {
   readonly at: number;
   readonly attempt: number;
+  readonly attempts: number | undefined;
   readonly deadline: number | undefined;
 }
 
 /** What each attempt takes and ends with. An attempt that is aborted ends at once, as cancelled with the output so far. */
 type Script = readonly { readonly ms: number; readonly failure?: Failure }[];
 
-async function build(script: Script, policy: ReturnType<RetryingAgentOptions['policy']>, cancelAfterMs?: number) {
+async function build(
+  script: Script,
+  policy: ReturnType<RetryingAgentOptions['policy']>,
+  cancelAfterMs?: number,
+  kind: BuildRequest['kind'] = 'build',
+) {
   const clock = new VirtualClock(Number.POSITIVE_INFINITY, 0);
   const attempts: Attempt[] = [];
   const events: BuildEvent[] = [];
   const inner: BuildAgent = {
     name: 'inner',
-    async build({ attempt, deadline }, { signal }): Promise<BuildResult> {
+    async build({ attempt, attempts: most, deadline }, { signal }): Promise<BuildResult> {
       const { ms, failure } = script[attempt - 1] as Script[number];
-      attempts.push({ at: clock.now(), attempt, deadline });
+      attempts.push({ at: clock.now(), attempt, attempts: most, deadline });
       await clock.sleep(ms, signal);
       if (signal.aborted) return { ok: false, failure: { reason: 'killed', signal: 'SIGTERM', tail: ['so far'] } };
       return failure ? { ok: false, failure, logPath: `log.${attempt}` } : { ok: true, builtFiles: ['a.rpm'] };
@@ -36,7 +42,7 @@ async function build(script: Script, policy: ReturnType<RetryingAgentOptions['po
   if (cancelAfterMs !== undefined) void clock.sleep(cancelAfterMs).then(() => abort.abort());
   const request: BuildRequest = {
     job: 7,
-    kind: 'build',
+    kind,
     graph,
     node: 0,
     label: 'a',
@@ -58,7 +64,7 @@ const failsTimes = (times: number, ms = 10): Script => [
 test('the first success is the result, without another attempt', async () => {
   const { result, attempts, events } = await build([{ ms: 5 }], { attempts: 3 });
   expect(result).toEqual({ ok: true, builtFiles: ['a.rpm'] });
-  expect(attempts).toEqual([{ at: 0, attempt: 1, deadline: undefined }]);
+  expect(attempts).toEqual([{ at: 0, attempt: 1, attempts: 3, deadline: undefined }]);
   expect(events).toEqual([{ type: 'attempt-started', time: 0, job: 7, attempt: 1 }]);
 });
 
@@ -117,7 +123,7 @@ test('an attempt that is running when the time is up is ended, keeps its output,
   });
   expect(result).toEqual({
     ok: false,
-    failure: { reason: 'timeout', limitMs: 3000, attempts: 2, tail: ['so far'] },
+    failure: { reason: 'timeout', limitMs: 3000, attempts: 2, maxAttempts: 5, kind: 'build', tail: ['so far'] },
   });
   expect(attempts).toHaveLength(2);
   expect(endedAt).toBe(3000);
@@ -125,14 +131,53 @@ test('an attempt that is running when the time is up is ended, keeps its output,
 });
 
 test('time that runs out during the back-off ends the job then, with the output of the last attempt', async () => {
-  const { result, attempts, endedAt } = await build(failsTimes(9, 100), { attempts: 9, timeoutMs: 2000 });
+  const { result, attempts, events, endedAt } = await build(failsTimes(9, 100), { attempts: 9, timeoutMs: 2000 });
   expect(result).toEqual({
     ok: false,
-    failure: { reason: 'timeout', limitMs: 2000, attempts: 2, tail: ['last line'] },
+    failure: { reason: 'timeout', limitMs: 2000, attempts: 2, maxAttempts: 9, kind: 'build', tail: ['last line'] },
     logPath: 'log.2',
   });
   expect(attempts).toHaveLength(2);
   expect(endedAt).toBe(2000);
+  // Nobody is told of another attempt that there is no time for.
+  expect(events.flatMap((event) => (event.type === 'attempt-failed' ? [event.retryInMs] : []))).toEqual([
+    1000,
+    undefined,
+  ]);
+  expect(describeFailure((result as { failure: Failure }).failure)).toBe(
+    'after 2/9 attempts, the build exceeded the maximum time of 2s',
+  );
+});
+
+test('of tests that time is told as that of a check', async () => {
+  const { result } = await build(failsTimes(9, 100), { attempts: 4, timeoutMs: 500 }, undefined, 'test');
+  expect(describeFailure((result as { failure: Failure }).failure)).toBe(
+    'after 1/4 attempts, the check exceeded the maximum time of 500ms',
+  );
+});
+
+test('tests that ran and failed have failed, though there was no time to try them again', async () => {
+  const failure: Failure = { reason: 'check-failed', message: 'package test failed', tail: ['FAIL: t'] };
+  const { result } = await build([{ ms: 1, failure }], { attempts: 2, timeoutMs: 500 }, undefined, 'test');
+  expect(result).toMatchObject({
+    ok: false,
+    failure: {
+      reason: 'check-failed',
+      message: 'package test failed; after 1/2 attempts, the check exceeded the maximum time of 500ms',
+      tail: ['FAIL: t'],
+    },
+  });
+});
+
+test('a back-off that is over just as the time is up is not followed by an attempt', async () => {
+  const { result, attempts } = await build(failsTimes(9, 0), { attempts: 9, timeoutMs: 1000 });
+  expect(attempts).toHaveLength(1);
+  expect(result).toMatchObject({ failure: { reason: 'timeout', attempts: 1 } });
+});
+
+test('each attempt knows how many there may be', async () => {
+  const { attempts } = await build(failsTimes(1), { attempts: 3 });
+  expect(attempts.map(({ attempts: most }) => most)).toEqual([3, 3]);
 });
 
 test('a build that succeeds before its time is up is not disturbed later', async () => {

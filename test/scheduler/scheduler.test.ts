@@ -3,7 +3,7 @@ import { NodeState, NodeType } from '../../src/graph/node';
 import type { BuildAgent } from '../../src/scheduler/agent';
 import { SimulatedAgent } from '../../src/scheduler/agents/simulated';
 import type { BuildEvent } from '../../src/scheduler/events';
-import { CyclicPlanError } from '../../src/scheduler/plan';
+import { CyclicPlanError } from '../../src/scheduler/plan-order';
 import { type RunOptions, type RunOutcome, Scheduler } from '../../src/scheduler/scheduler';
 import { VirtualClock } from '../../src/util/clock';
 import { graphOf, nodeOf } from '../support/graphs';
@@ -209,7 +209,7 @@ describe('a run', () => {
             : { build: false, how: 'cached', reason: 'there', files: [`${label}.rpm`] };
         },
         nodeDone: () => {},
-        jobDone: (job) => told.push(`done ${graph.label(jobs.firstNodeOf(job))}`),
+        jobDone: (job) => void told.push(`done ${graph.label(jobs.firstNodeOf(job))}`),
       }),
     });
     await agent.finish('lib');

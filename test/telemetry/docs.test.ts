@@ -63,7 +63,7 @@ async function runMixedBuild(cwd: string): Promise<RunFolder> {
   return RunFolder.latest(cwd);
 }
 
-/** Packages that are reused, one that is ignored, one whose tests fail, and a name that only the cache provides. */
+/** Packages that are reused, one that is ignored, one whose tests fail, one that finds a chroot, and a name that only the cache provides. */
 async function runWorkerProgram(cwd: string): Promise<RunFolder> {
   const rpms = join(cwd, 'rpms');
   const packages = {
@@ -74,8 +74,10 @@ async function runWorkerProgram(cwd: string): Promise<RunFolder> {
     last: { needs: ['built'], test: true },
   };
   const graph = packageGraph(packages, rpms);
-  const failingTests = 'echo "CHECK DONE x. EXIT STATUS $check" > "$log"; printf %s "/rpms/$name.rpm"';
+  const failingTests =
+    '[ "$name" = last ] || status=$check; echo "CHECK DONE x. EXIT STATUS ${status:-0}" > "$log"; printf %s "/rpms/$name.rpm"';
   const run = new ToolkitRun(cwd, graph, shellWorker(cwd, failingTests));
+  mkdirSync(join(cwd, 'work/built-1.0-1'));
   mkdirSync(join(rpms, 'x86_64'), { recursive: true });
   for (const name of ['reused', 'reused-too']) writeFileSync(join(rpms, `x86_64/${name}-1.0-1.x86_64.rpm`), '');
   const { code, stderr } = await run.run({ 'enable-telemetry': true, 'ignored-packages': 'ignored' });
@@ -105,7 +107,7 @@ async function runThrowingAgent(): Promise<ReceivedSpan[]> {
   const tracing = new SchedulerTelemetry(telemetry, 'thrown', attributes, Date.now());
   const agent = { name: 'throws', build: () => Promise.reject(new Error('no such luck')) };
   const graph = graphOf('a');
-  const listeners = [tracing.listenerFor(graph)];
+  const listeners = [tracing.listenerFor(() => graph)];
   const scheduler = new Scheduler({ graph, agent: tracing.wrap(agent), workers: 1, runId: 'thrown', listeners });
   await scheduler.run();
   tracing.end(Date.now());

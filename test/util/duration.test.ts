@@ -25,6 +25,7 @@ describe('a duration in Go’s syntax', () => {
     ['99h', 356_400_000],
     ['0.5h0.5m', 1_830_000],
     ['007s', 7000],
+    ['2562047h47m16s', 9_223_372_036_000],
   ])('%s is %d ms', (text, ms) => {
     expect(parseDuration(text)).toBe(ms);
   });
@@ -64,6 +65,10 @@ describe('a duration in Go’s syntax', () => {
     '1,5s',
     '٣s',
     '5s\n',
+    '2562048h',
+    '9223372036854775808ns',
+    '-9999999h',
+    '2562047h2562047h',
   ])("'%s' is none", (text) => {
     expect(parseDuration(text)).toBeUndefined();
   });

@@ -1,40 +1,22 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, extname, join } from 'node:path';
+import { join } from 'node:path';
+import type { Graph } from '../../graph/graph';
 import { describeSystemError, UserError } from '../../util/user-error';
 import type { BuildAgent, BuildContext, BuildRequest, BuildResult } from '../agent';
+import { type Failure, TimeIsUp } from '../failure';
 import { InstallList } from '../job-dependencies';
-import { failureOf, lastLines, runProgram, textAfterLastNewline } from '../runner/run-program';
+import { type RelevantLines, readRelevantLines, relevantLines } from '../relevant-lines';
+import { failureOf, lastLines, runProgram } from '../runner/run-program';
 import type { RunnerPool } from '../runner/runner-pool';
+import { keepLog, logPathOf } from './attempt-logs';
+import { readBuiltFiles } from './built-files';
 import { readCheckResult } from './check-log';
 import { remainingTime } from './retrying';
+import { freeWorkDir } from './work-dir';
+import { type WorkerProgramOptions, workerArguments } from './worker-arguments';
 
-/** What the toolkit's worker program is told, the same for every package. */
-export interface WorkerProgramOptions {
-  readonly program: string;
-  readonly workDir: string;
-  readonly workerTar: string;
-  readonly repoFile: string;
-  readonly rpmDir: string;
-  readonly toolchainRpmsDir: string;
-  readonly srpmDir: string;
-  readonly cacheDir: string;
-  readonly buildLogsDir: string;
-  readonly distTag: string;
-  readonly distroReleaseVersion: string;
-  readonly distroBuildNumber: string;
-  readonly logLevel: string;
-  readonly maxCpu: string;
-  readonly timeoutMs: number;
-  readonly rpmmacrosFile?: string;
-  readonly versionsMacroFile?: string;
-  readonly noCleanup?: boolean;
-  readonly useCcache?: boolean;
-  readonly ccacheDir?: string;
-  readonly ccacheConfig?: string;
-  /** Given to the worker where the user asked for telemetry by flag. */
-  readonly otlpEndpoint?: string;
-}
+export type { WorkerProgramOptions } from './worker-arguments';
 
 export interface ChrootAgentOptions {
   /** Starts the worker program. Whoever made the pool stops it. */
@@ -44,18 +26,22 @@ export interface ChrootAgentOptions {
   readonly graceMs?: number;
 }
 
-/** Lines of the worker's output that a failure carries. */
-const TAIL_LINES = 1500;
+/** Files of one attempt. */
+interface Outputs {
+  readonly log: string;
+  readonly stdout: string;
+  readonly stderr: string;
+}
 
 /**
  * Builds packages with the toolkit's worker program, one process a package, each in its own process group.
  *
- * The worker's answer is its exit code and a comma-separated list of RPMs at the very end of its stdout, no newline after it. Its output goes to
- * files rather than through us, so that a flood of it costs no memory.
+ * The worker's answer is its exit code and a comma-separated list of RPMs in the last line of its stdout. Its output goes to files rather
+ * than through us, so that a flood of it costs no memory.
  */
 export class ChrootAgent implements BuildAgent {
   readonly name = 'chroot-agent';
-  private installList: InstallList | undefined;
+  private installList: { readonly graph: Graph; readonly list: InstallList } | undefined;
   private outputDir = '';
 
   constructor(private readonly options: ChrootAgentOptions) {}
@@ -69,78 +55,96 @@ export class ChrootAgent implements BuildAgent {
   }
 
   async build(request: BuildRequest, context: BuildContext): Promise<BuildResult> {
-    const { worker, runners, graceMs = 30_000 } = this.options;
-    const { graph, node, kind, job } = request;
-    const logPath = join(worker.buildLogsDir, `${basename(graph.srpmPath(node))}${kind === 'test' ? '.test' : ''}.log`);
-    const stdout = join(this.outputDir, `${job}.out`);
-    const stderr = join(this.outputDir, `${job}.err`);
-    const program = {
-      argv: [worker.program, ...this.arguments(request, context, logPath)],
-      env: context.env,
-      stdout,
-      stderr,
+    const outputs = {
+      log: logPathOf(request, this.options.worker.buildLogsDir),
+      stdout: join(this.outputDir, `${request.job}.out`),
+      stderr: join(this.outputDir, `${request.job}.err`),
     };
-    const end = await runProgram(runners, program, {
-      signal: context.signal,
-      clock: context.clock,
-      askToEnd: 'SIGINT',
-      graceMs,
-    });
-    const tail = () =>
-      [...lastLines(stderr, TAIL_LINES, 1 << 20), ...lastLines(stdout, TAIL_LINES, 1 << 20)].slice(-TAIL_LINES);
-    const failure = failureOf(end, program, context.signal.aborted, tail);
-    const builtFiles = failure ? '' : textAfterLastNewline(stdout);
-    rmSync(stdout, { force: true });
-    rmSync(stderr, { force: true });
-    if (failure) return { ok: false, failure, logPath };
-    if (kind === 'test') {
-      const check = await readCheckResult(logPath);
-      if (check !== 'passed') return { ok: false, failure: check, logPath };
+    // What an earlier attempt or run has left there must not be taken for this attempt's.
+    rmSync(outputs.log, { force: true });
+    try {
+      return await this.attempt(request, context, outputs);
+    } finally {
+      rmSync(outputs.stdout, { force: true });
+      rmSync(outputs.stderr, { force: true });
     }
-    return { ok: true, builtFiles: builtFiles === '' ? [] : builtFiles.split(','), logPath };
   }
 
   async stop(): Promise<void> {
     if (this.outputDir !== '') rmSync(this.outputDir, { recursive: true, force: true });
   }
 
-  private arguments(request: BuildRequest, context: BuildContext, logPath: string): string[] {
-    const { worker } = this.options;
-    const { graph, node, kind } = request;
-    const specPath = graph.field(node, 'specPath');
-    const list = [
-      `--input=${graph.srpmPath(node)}`,
-      `--work-dir=${worker.workDir}`,
-      `--worker-tar=${worker.workerTar}`,
-      `--repo-file=${worker.repoFile}`,
-      `--rpm-dir=${worker.rpmDir}`,
-      `--toolchain-rpms-dir=${worker.toolchainRpmsDir}`,
-      `--srpm-dir=${worker.srpmDir}`,
-      `--cache-dir=${worker.cacheDir}`,
-      `--base-package-name=${basename(specPath, extname(specPath))}`,
-      `--dist-tag=${worker.distTag}`,
-      `--distro-release-version=${worker.distroReleaseVersion}`,
-      `--distro-build-number=${worker.distroBuildNumber}`,
-      `--log-file=${logPath}`,
-      `--log-level=${worker.logLevel}`,
-      `--out-arch=${graph.field(node, 'architecture')}`,
-      `--max-cpu=${worker.maxCpu}`,
-      `--timeout=${remainingTime(request, context, worker.timeoutMs)}`,
-    ];
-    if (worker.rpmmacrosFile) list.push(`--rpmmacros-file=${worker.rpmmacrosFile}`);
-    if (worker.versionsMacroFile) list.push(`--versions-macro-file=${worker.versionsMacroFile}`);
-    if (worker.noCleanup) list.push('--no-cleanup');
-    if (kind === 'test') list.push('--run-check');
-    if (worker.useCcache) {
-      list.push(
-        '--use-ccache',
-        `--ccache-root-dir=${worker.ccacheDir ?? ''}`,
-        `--ccache-config=${worker.ccacheConfig ?? ''}`,
-      );
+  private async attempt(request: BuildRequest, context: BuildContext, outputs: Outputs): Promise<BuildResult> {
+    const { worker, runners, graceMs = 30_000 } = this.options;
+    const { log, stdout, stderr } = outputs;
+    let workDir: string;
+    try {
+      workDir = freeWorkDir(worker.workDir, request, context);
+    } catch (error) {
+      const message = `cannot make a folder below ${worker.workDir}: ${describeSystemError(error)}`;
+      return { ok: false, failure: { reason: 'could-not-start', message } };
     }
-    if (worker.otlpEndpoint) list.push('--enable-telemetry', `--otlp-endpoint=${worker.otlpEndpoint}`);
-    this.installList ??= new InstallList(graph);
-    for (const path of this.installList.of(node)) list.push(`--install-package=${path}`);
-    return list;
+    const timeout = remainingTime(request, context, worker.timeoutMs);
+    const install = this.installListOf(request);
+    const program = {
+      argv: [worker.program, ...workerArguments(worker, request, { workDir, logPath: log, timeout, install })],
+      env: { ...context.env, SPANWRIGHT_ATTEMPT: String(request.attempt) },
+      stdout,
+      stderr,
+    };
+    const { signal, clock } = context;
+    const end = await runProgram(runners, program, { signal, clock, askToEnd: 'SIGINT', graceMs });
+    const failure = failureOf(end, program, signal.aborted, () => []);
+    if (failure) return this.failed(request, context, outputs, failure);
+    if (request.kind === 'build') return { ok: true, builtFiles: readBuiltFiles(stdout), logPath: log };
+    const check = await readCheckResult(log);
+    if (typeof check !== 'string') return this.failed(request, context, outputs, check);
+    return { ok: true, builtFiles: readBuiltFiles(stdout), check, logPath: log };
   }
+
+  private async failed(
+    request: BuildRequest,
+    context: BuildContext,
+    outputs: Outputs,
+    failure: Failure,
+  ): Promise<BuildResult> {
+    const explained = await explain(failure, outputs, context);
+    return { ok: false, failure: explained, logPath: await keepLog(request, context, outputs.log, explained) };
+  }
+
+  private installListOf({ graph, node }: BuildRequest): string[] {
+    // The graph may be another one now: a name has been found, or it has been cut down.
+    if (this.installList?.graph !== graph) this.installList = { graph, list: new InstallList(graph) };
+    return this.installList.list.of(node);
+  }
+}
+
+/** So many lines are shown of a worker whose time was up: what it was doing then. */
+const LAST_LINES = 10;
+
+/** Adds to a failure what the build's log, or else the worker's own output, tells of it. */
+async function explain(failure: Failure, outputs: Outputs, { signal }: BuildContext): Promise<Failure> {
+  switch (failure.reason) {
+    case 'exit-non-zero':
+    case 'killed': {
+      const { lines, telling } = await relevantOf(outputs);
+      return { ...failure, tail: lines, telling };
+    }
+    case 'check-failed':
+      return { ...failure, tail: (await readRelevantLines(outputs.log))?.lines };
+    case 'cancelled':
+      return signal.reason instanceof TimeIsUp ? { ...failure, tail: lastLines(outputs.log, LAST_LINES) } : failure;
+    default:
+      return failure;
+  }
+}
+
+async function relevantOf({ log, stdout, stderr }: Outputs): Promise<RelevantLines> {
+  const ofLog = await readRelevantLines(log);
+  if (ofLog?.telling !== undefined) return ofLog;
+  const [errors, output] = [await readRelevantLines(stderr), await readRelevantLines(stdout)];
+  const telling = [errors, output].find((found) => found?.telling !== undefined);
+  if (telling) return telling;
+  // Nothing stands out anywhere: the last words of each.
+  return relevantLines([ofLog, output, errors].flatMap((found) => found?.lines.slice(-LAST_LINES) ?? []));
 }

@@ -1,6 +1,6 @@
 import { formatGoDuration } from '../../util/duration';
 import type { BuildAgent, BuildContext, BuildRequest, BuildResult } from '../agent';
-import { type Failure, isWorthRetrying, TimeIsUp } from '../failure';
+import { isWorthRetrying, TimeIsUp, timeoutFailure } from '../failure';
 
 export interface RetryPolicy {
   /** How many times to try a job. */
@@ -40,15 +40,18 @@ export class RetryingAgent implements BuildAgent {
   }
 
   async build(request: BuildRequest, context: BuildContext): Promise<BuildResult> {
-    const { attempts, timeoutMs } = this.options.policy(request);
+    const { attempts, timeoutMs = Number.POSITIVE_INFINITY } = this.options.policy(request);
     const { clock, emit } = context;
-    const deadline = timeoutMs === undefined ? undefined : clock.now() + timeoutMs;
+    const endsAt = clock.now() + timeoutMs;
+    const deadline = Number.isFinite(endsAt) ? endsAt : undefined;
     for (let attempt = 1; ; attempt++) {
       emit({ type: 'attempt-started', time: clock.now(), job: request.job, attempt });
-      const result = await this.attempt({ ...request, attempt, deadline }, context, timeoutMs);
+      const tried = { ...request, attempt, attempts, deadline };
+      const result = await this.attempt(tried, context, timeoutMs);
       if (result.ok) return result;
-      const retryInMs = attempt * (this.options.backOffMs ?? 1000);
       const retry = attempt < attempts && !context.signal.aborted && isWorthRetrying(result.failure);
+      const backOffMs = attempt * (this.options.backOffMs ?? 1000);
+      const left = endsAt - clock.now();
       emit({
         type: 'attempt-failed',
         time: clock.now(),
@@ -57,23 +60,18 @@ export class RetryingAgent implements BuildAgent {
         attempts,
         failure: result.failure,
         logPath: result.logPath,
-        retryInMs: retry ? retryInMs : undefined,
+        retryInMs: retry && backOffMs < left ? backOffMs : undefined,
       });
       if (!retry) return result;
-      const left = deadline === undefined ? Number.POSITIVE_INFINITY : deadline - clock.now();
-      await clock.sleep(Math.min(retryInMs, left), context.signal);
+      await clock.sleep(Math.min(backOffMs, left), context.signal);
       if (context.signal.aborted) return { ...result, failure: { reason: 'cancelled' } };
       // A timer may be early by a fraction of a millisecond: no attempt is to be made of that.
-      if (retryInMs >= left) return { ...result, failure: timeoutFailure(timeoutMs, attempt, result.failure) };
+      if (backOffMs >= left) return { ...result, failure: timeoutFailure(timeoutMs, tried, result.failure) };
     }
   }
 
   /** One attempt, ended from here when the job's time is up. */
-  private async attempt(
-    request: BuildRequest,
-    context: BuildContext,
-    timeoutMs: number | undefined,
-  ): Promise<BuildResult> {
+  private async attempt(request: BuildRequest, context: BuildContext, timeoutMs: number): Promise<BuildResult> {
     const { clock, signal } = context;
     if (request.deadline === undefined) return this.inner.build(request, context);
     const time = new AbortController();
@@ -85,12 +83,12 @@ export class RetryingAgent implements BuildAgent {
     void clock.sleep(request.deadline - clock.now(), timer.signal).then(() => {
       if (timer.signal.aborted) return;
       expired = true;
-      time.abort(new TimeIsUp(timeoutMs ?? 0));
+      time.abort(new TimeIsUp(timeoutMs));
     });
     try {
       const result = await this.inner.build(request, { ...context, signal: time.signal });
       if (result.ok || !expired || signal.aborted) return result;
-      return { ...result, failure: timeoutFailure(timeoutMs, request.attempt, result.failure) };
+      return { ...result, failure: timeoutFailure(timeoutMs, request, result.failure) };
     } finally {
       // With a reason of our own: making the default one costs more than all the rest here.
       timer.abort(OVER);
@@ -100,10 +98,6 @@ export class RetryingAgent implements BuildAgent {
 }
 
 const OVER = 'the attempt is over';
-
-function timeoutFailure(timeoutMs: number | undefined, attempts: number, last: Failure): Failure {
-  return { reason: 'timeout', limitMs: timeoutMs ?? 0, attempts, tail: 'tail' in last ? last.tail : undefined };
-}
 
 /** The time a worker program is told it has left, in Go's syntax. */
 export function remainingTime(request: BuildRequest, context: BuildContext, otherwiseMs: number): string {

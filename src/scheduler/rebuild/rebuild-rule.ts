@@ -1,9 +1,15 @@
 import type { Graph } from '../../graph/graph';
 import type { NodeId } from '../../graph/node';
+import type { BuildResult } from '../agent';
 
 /** Whether to run a job at all, and why. */
 export type Decision =
-  | { readonly build: true; readonly reason: string }
+  | {
+      readonly build: true;
+      readonly reason: string;
+      /** What the toolkit logs at this point, where it logs something. */
+      readonly notice?: string;
+    }
   | {
       readonly build: false;
       readonly how: 'cached' | 'delta' | 'ignored';
@@ -26,8 +32,8 @@ export interface RebuildRule {
   decide(job: number): Decision;
   /** A node that runs nothing is done. */
   nodeDone(node: NodeId): void;
-  /** A job that was to be built has been. */
-  jobDone(job: number): void;
+  /** A job that was to be built has ended well. What needs it waits for what this gives. */
+  jobDone(job: number, result: BuildResult): void | Promise<void>;
 }
 
 /** Builds everything. */

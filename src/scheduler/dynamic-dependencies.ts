@@ -1,0 +1,142 @@
+import { unsolvedImplicitNodes } from '../graph/goals';
+import type { Graph } from '../graph/graph';
+import type { NodeId } from '../graph/node';
+import { type Provide, type ProvidedName, satisfiedBy, tieToProviders, wantedNames } from '../graph/provided-names';
+import { resolveCycles } from '../graph/resolve-cycles';
+import { UserError } from '../util/user-error';
+import type { JobId, Plan } from './plan';
+
+export interface DynamicDependencyOptions {
+  /** What of the wanted names each RPM provides, by its path. */
+  readonly ask: (
+    rpms: readonly string[],
+    isWanted: (name: string) => boolean,
+  ) => Promise<ReadonlyMap<string, readonly Provide[]>>;
+  /** Whether an RPM is there: one that is can stand in where names that are found out close a circle. */
+  readonly isOnDisk: (rpm: string) => boolean;
+  /**
+   * The goal that was asked for, where the run goes for more because some name below it was not known. As soon as all of them are known,
+   * only this is built. Default: nothing is cut.
+   */
+  readonly requested?: NodeId;
+}
+
+/** What the run must hear of. */
+export interface DynamicDependencyListener {
+  provided(node: NodeId, provider: NodeId, rpm: string): void;
+  /** A name stays as it is, and why. */
+  refused(message: string): void;
+  cycleBroken(message: string): void;
+  /** Called before the plan goes on with the graph. */
+  graphChanged(graph: Graph): void;
+  blocked(jobs: readonly JobId[]): void;
+  pruned(dropped: readonly JobId[]): void;
+}
+
+/**
+ * Dependencies that only a build can reveal. A name such as `pkgconfig(zlib)` is provided by nobody in the graph until some built RPM
+ * turns out to provide it; then the node of that name becomes a name of that RPM's package, and waits for it as all else does.
+ *
+ *     job done ─► wanted names left? ─no─────────────────────────────────────────────► its dependents go on
+ *                       └─yes─► ask its RPMs ─► tie the names ─► circles? ─► plan ─────────┘
+ *
+ * The job's dependents wait for the answer, so a package never meets a name half known.
+ */
+export class DynamicDependencies {
+  private wanted: Map<string, NodeId[]>;
+  private requested: NodeId | undefined;
+
+  constructor(
+    private readonly plan: Plan,
+    private readonly options: DynamicDependencyOptions,
+    private readonly listener: DynamicDependencyListener,
+  ) {
+    this.wanted = wantedNames(plan.graph, (node) => plan.isIncluded(node));
+    this.requested = options.requested;
+  }
+
+  /** Whether any name is still open, so that asking an RPM could help. */
+  get areWanted(): boolean {
+    return this.wanted.size > 0;
+  }
+
+  ask(rpms: readonly string[]): Promise<ReadonlyMap<string, readonly Provide[]>> {
+    return this.options.ask(rpms, (name) => this.wanted.has(name));
+  }
+
+  /** Applies what was learnt. RPMs come in the order of their jobs: where two provide a name, the first is taken. */
+  learn(rpms: readonly string[], provides: ReadonlyMap<string, readonly Provide[]>): void {
+    const names = new Map<NodeId, ProvidedName>();
+    for (const rpm of rpms) {
+      for (const found of satisfiedBy(this.plan.graph, this.wanted, rpm, provides.get(rpm) ?? [])) {
+        if (!names.has(found.node) && this.plan.isOpen(found.node)) names.set(found.node, found);
+      }
+    }
+    if (names.size === 0) return;
+    // Together they cost one change of the graph; where some close a circle, one by one tells which.
+    const changed =
+      this.tie([...names.values()]) || [...names.values()].map((name) => this.tie([name], true)).includes(true);
+    if (!changed) return;
+    this.refresh();
+    this.prune();
+  }
+
+  /** To be called when nodes of packages from the cache have been let go: their names are settled then. */
+  refresh(): void {
+    this.wanted = wantedNames(this.plan.graph, (node) => this.plan.isOpen(node));
+  }
+
+  private tie(names: readonly ProvidedName[], alone = false): boolean {
+    const { plan, listener } = this;
+    const tied = tieToProviders(plan.graph, names);
+    for (const rpm of tied.strangers) {
+      listener.refused(
+        `failed to find suitable parent node for implicit provides (${rpm}): no package of the graph has this RPM`,
+      );
+    }
+    if (tied.ties.length === 0) return false;
+    const graph = this.withoutCircles(tied.graph, alone ? names[0] : undefined);
+    if (!graph) return false;
+    for (const { node, provider, rpm } of tied.ties) listener.provided(node, provider, rpm);
+    listener.graphChanged(graph);
+    const { blocked } = plan.adopt(graph, { gone: tied.gone });
+    listener.blocked(blocked);
+    return true;
+  }
+
+  private withoutCircles(graph: Graph, only: ProvidedName | undefined): Graph | undefined {
+    let message: string | undefined;
+    try {
+      const resolved = resolveCycles(graph, { isOnDisk: this.options.isOnDisk });
+      if (!this.plan.circleIn(resolved.graph)) {
+        for (const fix of resolved.fixes) {
+          const members = fix.cycle.map((node) => `{${resolved.graph.friendlyName(node)}}`).join(' --> ');
+          this.listener.cycleBroken(`Trying to fix circular dependency found:\t${members}`);
+        }
+        return resolved.graph;
+      }
+      message = 'packages of one SRPM would wait for each other';
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      message = error.message;
+    }
+    if (only) {
+      const name = this.plan.graph.friendlyName(only.node);
+      this.listener.refused(
+        `${name} is not tied to ${only.rpm}, which provides it, as that closes a circle: ${message}`,
+      );
+    }
+    return undefined;
+  }
+
+  /** Cuts the run down to what was asked for, once nothing below that is open. */
+  private prune(): void {
+    const { plan, listener, requested } = this;
+    if (requested === undefined || unsolvedImplicitNodes(plan.graph, requested, false).length > 0) return;
+    this.requested = undefined;
+    const { dropped, blocked } = plan.adopt(plan.graph, { goal: requested });
+    listener.pruned(dropped);
+    listener.blocked(blocked);
+    this.refresh();
+  }
+}
