@@ -1,105 +1,42 @@
-import type { CommandSpec, FlagValues } from '../config/flags';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { FlagValues } from '../config/flags';
 import { telemetrySettings } from '../config/telemetry-settings';
 import { type ColorChoice, isInteractive, useColor } from '../config/terminal';
-import { ALL_GOAL, findGoal, withGoal } from '../graph/goals';
-import type { Graph } from '../graph/graph';
-import { type NodeId, NodeType } from '../graph/node';
-import { formatOf, readGraph, writeGraph } from '../graph/read-graph';
+import { formatOf, writeGraph } from '../graph/read-graph';
+import { remainingGraph } from '../graph/remaining-graph';
 import { resultsCsv, resultsJson } from '../report/results';
 import { stateCsv } from '../report/state-csv';
 import { type Display, LiveDisplay, NdjsonDisplay, PlainDisplay, QuietDisplay } from '../report/terminal';
 import { textSummary } from '../report/text-summary';
 import type { BuildAgent } from '../scheduler/agent';
 import { CommandAgent } from '../scheduler/agents/command';
-import { newRunId } from '../scheduler/run-directory';
+import { newRunId, type RunDirectory } from '../scheduler/run-directory';
 import type { RunnerPool } from '../scheduler/runner/runner-pool';
+import { runToolWith } from '../scheduler/runner/runner-tool';
+import type { RunOptions } from '../scheduler/scheduler';
 import { writeFileAtomically } from '../util/atomic-file';
 import { SystemClock } from '../util/clock';
 import { shownEndpoint } from '../util/shown-endpoint';
 import { UserError } from '../util/user-error';
+import { BUILD_SPEC } from './build-flags';
+import { agentFor, type BuildTarget, readBuildTarget } from './build-target';
 import type { Command, CommandIo } from './command';
 import { dryRun } from './dry-run';
+import {
+  dynamicDependencies,
+  fingerprintsFileIn,
+  type RebuildRuleName,
+  rebuildRule,
+  rpmbuildAgent,
+} from './package-run';
 import { exitCodeOf, type RunBuildResult, runBuild, workerCount } from './run-build';
-import { leaveBehind, NOT_SYNCED, type Session, type SessionOptions, withSession } from './session';
-import { ORDER_FLAG, PREVIEW_FLAGS, TELEMETRY_FLAGS } from './shared-flags';
-import { SIMULATION_FLAGS, simulationFrom } from './simulation-flags';
-
-const SPEC: CommandSpec = {
-  name: 'spanwright build',
-  summary: 'Builds a graph: runs the commands of its nodes, each after what it needs, the longest chains first.',
-  arguments: ['graph', '[node...]'],
-  flags: [
-    { kind: 'int', name: 'workers', default: 0, help: 'How many builds run at a time; 0 for one per processor.' },
-    {
-      kind: 'enum',
-      name: 'build-agent',
-      values: ['command-agent', 'test-agent'],
-      help: 'What builds: command-agent runs the commands, test-agent simulates. Default: command-agent where the graph has commands.',
-    },
-    {
-      kind: 'int',
-      name: 'build-attempts',
-      default: 1,
-      help: 'How many times to try a build, where its node does not say.',
-    },
-    {
-      kind: 'int',
-      name: 'check-attempts',
-      default: 1,
-      help: 'How many times to try a test, where its node does not say.',
-    },
-    {
-      kind: 'duration',
-      name: 'timeout',
-      placeholder: 'DURATION',
-      help: 'Time for one build, all attempts together. Default: none.',
-    },
-    {
-      kind: 'duration',
-      name: 'grace',
-      default: '5s',
-      placeholder: 'DURATION',
-      help: 'Time from asking a command to end (TERM) to killing it.',
-    },
-    { kind: 'bool', name: 'stop-on-failure', help: 'Start nothing more after the first failure.' },
-    ORDER_FLAG,
-    ...PREVIEW_FLAGS,
-    { kind: 'bool', name: 'json', help: 'Print each event as one line of JSON on stdout.' },
-    { kind: 'bool', name: 'quiet', help: 'Print only what went wrong.' },
-    {
-      kind: 'enum',
-      name: 'color',
-      values: ['always', 'auto', 'never'],
-      default: 'auto',
-      help: 'Colours; NO_COLOR is heeded.',
-    },
-    {
-      kind: 'string',
-      name: 'output',
-      placeholder: 'FILE',
-      help: "Path for the graph as the build leaves it (.json or the toolkit's DOT, also .gz).",
-    },
-    {
-      kind: 'string',
-      name: 'output-build-state-csv-file',
-      placeholder: 'FILE',
-      help: "Path for a CSV in the toolkit's form.",
-    },
-    { kind: 'string', name: 'results-csv', placeholder: 'FILE', help: "Path for a copy of the run's results.csv." },
-    { kind: 'string', name: 'results-json', placeholder: 'FILE', help: "Path for a copy of the run's results.json." },
-    ...TELEMETRY_FLAGS,
-    ...SIMULATION_FLAGS,
-  ],
-  notes: [
-    'Nodes named after the graph are built with what they need; without any, everything is.',
-    'Telemetry is on unless --no-enable-telemetry or OTEL_SDK_DISABLED=true.',
-    'Exit codes: 0 all built; 1 something failed or was blocked, or bad input; 130 or 143 stopped by SIGINT or SIGTERM.',
-  ],
-};
+import { leaveBehind, NOT_SYNCED, type Session, type SessionOptions, withRunners, withSession } from './session';
+import { simulationFrom } from './simulation-flags';
+import { definitions } from './spec-flags';
 
 /** `spanwright build`. */
 export const BUILD_COMMAND: Command = {
-  spec: SPEC,
+  spec: BUILD_SPEC,
   run: (flags, io) => new BuildCommand(flags, io).run(),
 };
 
@@ -115,17 +52,26 @@ class BuildCommand {
 
   async run(): Promise<number> {
     this.check();
-    if (this.flags.bool('dry-run')) {
-      const { graph, goal } = this.readGraph();
-      return dryRun({ graph, goal, workers: this.workers, order: this.order() }, this.io.stdout);
-    }
+    const { flags } = this;
+    if (flags.bool('dry-run')) return withRunners((runners) => this.preview(runners));
     return withSession(this.sessionOptions(), async (session, runners) => {
       // Before the graph is read: we are small now.
-      if (this.flags.string('build-agent') !== 'test-agent') runners.warmUp(this.workers);
-      const { graph, goal } = this.readGraph();
-      const result = await this.build(session, runners, graph, goal);
+      if (flags.string('build-agent') !== 'test-agent') runners.warmUp(this.workers);
+      const target = await this.target(runners);
+      const result = await this.build(session, runners, target);
       return this.report(session, result);
     });
+  }
+
+  private async preview(runners: RunnerPool): Promise<number> {
+    const target = await this.target(runners);
+    const { graph, goal } = target;
+    const rebuild = this.rebuildRule(target, true);
+    return dryRun({ graph, goal, workers: this.workers, order: this.order(), rebuild }, this.io.stdout);
+  }
+
+  private target(runners: RunnerPool): Promise<BuildTarget> {
+    return readBuildTarget(this.flags, runToolWith(runners), (message) => this.io.stderr.write(`note: ${message}\n`));
   }
 
   private check(): void {
@@ -150,54 +96,34 @@ class BuildCommand {
       runsDir: flags.string('runs-dir'),
       mainAttributes: {
         'scheduler.workers': this.workers,
-        'scheduler.build_agent': flags.string('build-agent') || 'command-agent',
+        'scheduler.build_agent': agentFor(flags),
       },
       onProblem: (message) => io.stderr.write(`spanwright: warning: ${message}\n`),
     };
   }
 
-  private readGraph(): { graph: Graph; goal: NodeId | undefined } {
-    const [file, ...names] = this.flags.positional as [string, ...string[]];
-    const graph = readGraph(file);
-    if (names.length === 0) return { graph, goal: findGoal(graph, ALL_GOAL) };
-    const members = names.map((name) => findNode(graph, name, file));
-    return members.length === 1 ? { graph, goal: members[0] } : withGoal(graph, 'named on the command line', members);
-  }
-
-  private async build(
-    session: Session,
-    runners: RunnerPool,
-    graph: Graph,
-    goal: NodeId | undefined,
-  ): Promise<RunBuildResult> {
+  private async build(session: Session, runners: RunnerPool, target: BuildTarget): Promise<RunBuildResult> {
     const { flags, workers } = this;
-    const hasCommands = hasAnyCommand(graph);
-    const simulated = flags.string('build-agent') === 'test-agent';
-    if (!simulated && !hasCommands) {
-      throw new UserError(
-        `${flags.positional[0]}: no node has a command to run; use --build-agent test-agent to simulate a build, or \`scheduler\` for a package graph`,
-      );
-    }
-    const output = flags.optionalString('output');
-    if (hasCommands && output !== undefined && formatOf(output) === 'toolkit-dot') {
-      throw new UserError(
-        `--output ${output}: the graph has commands, which the toolkit's DOT cannot hold; name a .json file`,
-      );
-    }
+    const { graph, goal, kind } = target;
+    this.checkOutput(target);
+    const simulated = target.agent === 'test-agent';
     const simulation = simulated ? simulationFrom(flags) : undefined;
     const clock = simulation?.clock ?? new SystemClock();
     const display = this.display(() => clock.now());
+    const { onProblem } = session.options;
+    const isPackages = target.agent === 'rpmbuild-agent';
     try {
       return await runBuild({
         session,
         graph,
         goal,
-        agent: simulation?.agent ?? this.commandAgent(session, runners),
-        policy: ({ kind, node }) => {
+        agent:
+          simulation?.agent ?? (isPackages ? this.packageAgent(session, runners) : this.commandAgent(session, runners)),
+        policy: ({ kind: job, node }) => {
           const spec = graph.command(node);
           const timeoutMs = spec?.timeoutMs ?? flags.optionalNumber('timeout');
           return {
-            attempts: spec?.attempts ?? flags.number(kind === 'test' ? 'check-attempts' : 'build-attempts'),
+            attempts: spec?.attempts ?? flags.number(job === 'test' ? 'check-attempts' : 'build-attempts'),
             timeoutMs,
           };
         },
@@ -206,8 +132,13 @@ class BuildCommand {
         simulated: simulation?.clock !== undefined,
         durations: simulation?.durations,
         order: this.order(),
+        rebuild: this.rebuildRule(target, simulated),
+        holdCachedImplicit: isPackages,
+        dynamicDependencies: isPackages ? dynamicDependencies(runners, target.requested, onProblem) : undefined,
         stopOnFailure: flags.bool('stop-on-failure'),
-        failOnTestFailure: hasCommands,
+        failOnTestFailure: flags.given.has('fail-on-test-failure')
+          ? flags.bool('fail-on-test-failure')
+          : kind === 'commands',
         buildGraphAttributes: {
           'scheduler.build_attempts': flags.number('build-attempts'),
           'scheduler.check_attempts': flags.number('check-attempts'),
@@ -221,13 +152,54 @@ class BuildCommand {
     }
   }
 
-  private commandAgent(session: Session, runners: RunnerPool): BuildAgent {
-    if (!session.directory) throw new Error('Internal error: expected a folder for logs, found none');
-    return new CommandAgent({
-      runners,
-      logsDir: session.directory.logs,
-      graceMs: this.flags.number('grace'),
+  private checkOutput({ kind }: BuildTarget): void {
+    const output = this.flags.optionalString('output');
+    if (kind === 'commands' && output !== undefined && formatOf(output) === 'toolkit-dot') {
+      throw new UserError(
+        `--output ${output}: the graph has commands, which the toolkit's DOT cannot hold; name a .json file`,
+      );
+    }
+  }
+
+  private rebuildRule({ kind }: BuildTarget, dryRun: boolean): RunOptions['rebuild'] {
+    const { flags, io } = this;
+    const byDefault = kind === 'commands' || flags.string('build-agent') === 'test-agent' ? 'always' : 'content';
+    const macros = flags.optionalString('macros');
+    return rebuildRule({
+      rule: (flags.optionalString('rebuild-rule') as RebuildRuleName | undefined) ?? byDefault,
+      noCache: flags.bool('no-cache'),
+      fingerprintsFile: fingerprintsFileIn(flags.string('runs-dir')),
+      settings: {
+        'the dist tag': flags.string('dist-tag'),
+        'the macros of --define': flags.words('define').sort().join(' '),
+      },
+      settingFiles: macros === undefined ? {} : { [`the macro file ${basename(macros)}`]: macros },
+      dryRun,
+      onProblem: (message) => io.stderr.write(`spanwright: warning: ${message}\n`),
     });
+  }
+
+  private packageAgent(session: Session, runners: RunnerPool): BuildAgent {
+    const { flags } = this;
+    const macros = flags.optionalString('macros');
+    return rpmbuildAgent(
+      flags,
+      runners,
+      {
+        rpmDir: resolve(flags.string('rpm-dir')),
+        logsDir: directoryOf(session).logs,
+        workDir: join(dirname(resolve(flags.string('rpm-dir'))), 'work'),
+      },
+      {
+        defines: definitions(flags.words('define')),
+        macroFiles: macros === undefined ? [] : [macros],
+        graceMs: flags.number('grace'),
+      },
+    );
+  }
+
+  private commandAgent(session: Session, runners: RunnerPool): BuildAgent {
+    return new CommandAgent({ runners, logsDir: directoryOf(session).logs, graceMs: this.flags.number('grace') });
   }
 
   private display(now: () => number): Display {
@@ -250,6 +222,7 @@ class BuildCommand {
     const { flags, io } = this;
     const say = (line: string) => io.stderr.write(`${line}\n`);
     const { directory } = session;
+    const left = remainingGraph(outcome.graph, outcome.nodes);
     if (!flags.bool('json') && !flags.bool('quiet')) {
       for (const line of textSummary(view, this.color())) say(line);
       if (directory && session.tracing)
@@ -259,13 +232,13 @@ class BuildCommand {
       if (otlp) say(`Trace ${session.tracing?.traceId} sent to ${shownEndpoint(otlp.endpoint)}`);
     }
     if (directory) {
-      leaveBehind(() => writeGraph(outcome.graph, directory.graph, 'json'), session);
+      leaveBehind(() => writeGraph(left, directory.graph, 'json'), session);
       leaveBehind(() => writeFileAtomically(directory.resultsJson, resultsJson(view), NOT_SYNCED), session);
       leaveBehind(() => writeFileAtomically(directory.resultsCsv, resultsCsv(view), NOT_SYNCED), session);
     }
     const asked = (flag: string) => flags.optionalString(flag);
     const writes: [string | undefined, (file: string) => void][] = [
-      [asked('output'), (file) => writeGraph(outcome.graph, file, formatOf(file))],
+      [asked('output'), (file) => writeGraph(left, file, formatOf(file))],
       [asked('output-build-state-csv-file'), (file) => writeFileAtomically(file, stateCsv(outcome.graph, jobs, view))],
       [asked('results-csv'), (file) => writeFileAtomically(file, resultsCsv(view))],
       [asked('results-json'), (file) => writeFileAtomically(file, resultsJson(view))],
@@ -286,16 +259,7 @@ class BuildCommand {
   }
 }
 
-function hasAnyCommand(graph: Graph): boolean {
-  for (let node = 0; node < graph.size; node++) if (graph.command(node)) return true;
-  return false;
-}
-
-/** A node by its id, its goal name, or (packages) the name of its run node. */
-function findNode(graph: Graph, name: string, file: string): NodeId {
-  for (let node = 0; node < graph.size; node++) {
-    if (graph.field(node, 'key') === name || graph.field(node, 'goalName') === name) return node;
-    if (graph.type(node) === NodeType.LocalRun && graph.field(node, 'name') === name) return node;
-  }
-  throw new UserError(`there is no node ${JSON.stringify(name)}`, { file });
+function directoryOf({ directory }: Session): RunDirectory {
+  if (!directory) throw new Error('Internal error: expected a folder for logs, found none');
+  return directory;
 }

@@ -1,4 +1,6 @@
 import type { CommandSpec, FlagSpec } from '../config/flags';
+import { VERSION_ORDERS } from '../graph/versions';
+import { SANDBOX_FLAG } from './package-run';
 import { ORDER_FLAG, PREVIEW_FLAGS, TELEMETRY_FLAGS } from './shared-flags';
 import { SIMULATION_FLAGS } from './simulation-flags';
 
@@ -19,6 +21,14 @@ const dir = (name: string, help: string, required = false): FlagSpec => ({
 const text = (name: string, help: string, required = false): FlagSpec => ({ kind: 'string', name, help, required });
 const bool = (name: string, help: string): FlagSpec => ({ kind: 'bool', name, help });
 const words = (name: string, help: string): FlagSpec => ({ kind: 'words', name, help, placeholder: 'LIST' });
+
+const VERSION_ORDER_FLAG: FlagSpec = {
+  kind: 'enum',
+  name: 'version-order',
+  values: VERSION_ORDERS,
+  default: 'toolkit',
+  help: 'By which rule versions are compared where names are looked up; where they differ, rpm tells.',
+};
 
 /** The toolkit scheduler's flags, and after them our own. */
 export const SCHEDULER_SPEC: CommandSpec = {
@@ -43,8 +53,8 @@ export const SCHEDULER_SPEC: CommandSpec = {
     {
       kind: 'enum',
       name: 'build-agent',
-      values: ['test-agent', 'chroot-agent'],
-      help: 'What builds: chroot-agent starts the worker program, test-agent simulates.',
+      values: ['test-agent', 'chroot-agent', 'rpmbuild-agent'],
+      help: 'What builds: chroot-agent starts the worker program, rpmbuild-agent builds by rpmbuild, test-agent simulates.',
       required: true,
     },
     text('build-agent-program', 'Path of the worker program, for chroot-agent.'),
@@ -72,8 +82,8 @@ export const SCHEDULER_SPEC: CommandSpec = {
     ),
     bool('allow-toolchain-rebuilds', 'Do not treat rebuilt toolchain packages as conflicts.'),
     file('toolchain-manifest', 'List of the toolchain RPM file names.'),
-    text('image-config-file', 'Image configuration whose packages are to be built.'),
-    dir('base-dir', 'Base folder of relative paths in the image configuration.'),
+    text('image-config-file', 'Image configuration whose packages are to be built, and tested, too.'),
+    dir('base-dir', 'Base folder of relative paths in the image configuration. Default: its own.'),
     words('packages', 'Packages or specs to build; all if empty.'),
     words('rebuild-packages', 'Packages or specs to build even if their RPMs are there.'),
     words('ignored-packages', 'Packages or specs to leave alone.'),
@@ -113,17 +123,27 @@ export const SCHEDULER_SPEC: CommandSpec = {
       default: 'auto',
       help: 'Colours on stderr.',
     },
-    bool('enable-cpu-prof', 'Write a CPU profile.'),
-    text('cpu-prof-file', 'Path for the CPU profile.'),
-    bool('enable-mem-prof', 'Write a memory profile.'),
-    text('mem-prof-file', 'Path for the memory profile.'),
-    bool('enable-trace', 'Write an execution trace.'),
-    text('trace-file', 'Path for the execution trace.'),
-    text('timestamp-file', 'Accepted, as the toolkit accepts it.'),
+    bool('enable-cpu-prof', 'Write a CPU profile, as V8 makes it, to --cpu-prof-file.'),
+    text('cpu-prof-file', 'Path for the CPU profile; name it .cpuprofile.'),
+    bool('enable-mem-prof', 'Write a sampling heap profile, as V8 makes it, to --mem-prof-file.'),
+    text('mem-prof-file', 'Path for the memory profile; name it .heapprofile.'),
+    bool('enable-trace', "Write Node's trace events to --trace-file."),
+    text('trace-file', 'Path for the trace events, as JSON.'),
+    text('timestamp-file', 'Path for the time that each step took, a JSON object a line.'),
 
+    {
+      kind: 'enum',
+      name: 'rebuild-rule',
+      values: ['freshness', 'content'],
+      default: 'freshness',
+      help: "What is built again: freshness is the toolkit's rule, content also notices what changed without a new version.",
+    },
+    bool('fail-on-test-failure', 'Count a failed package test as a failure of the build.'),
+    SANDBOX_FLAG,
     ...TELEMETRY_FLAGS,
     ...SIMULATION_FLAGS,
     ORDER_FLAG,
+    VERSION_ORDER_FLAG,
     ...PREVIEW_FLAGS,
   ],
   notes: [

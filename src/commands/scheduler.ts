@@ -1,33 +1,32 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { basename } from 'node:path';
 import type { FlagValues } from '../config/flags';
 import { telemetrySettings } from '../config/telemetry-settings';
 import { type ColorChoice, useColor } from '../config/terminal';
 import { type BuildGoal, prepareBuildGoal } from '../graph/build-goal';
-import { formatOf, readGraph, writeGraph } from '../graph/read-graph';
-import { remainingGraph } from '../graph/remaining-graph';
-import { analysisLines } from '../report/analysis-text';
-import type { RunView } from '../report/run-view';
-import { stateCsv } from '../report/state-csv';
+import { readGraph } from '../graph/read-graph';
 import { logToolkitEvent } from '../report/toolkit-log';
-import { classify, toolkitSummary } from '../report/toolkit-summary';
-import { ProvidesQuery } from '../rpm/provides';
 import type { BuildAgent } from '../scheduler/agent';
 import { ChrootAgent } from '../scheduler/agents/chroot';
-import { FreshnessRule } from '../scheduler/rebuild/freshness';
 import { newRunId } from '../scheduler/run-directory';
 import type { RunnerPool } from '../scheduler/runner/runner-pool';
 import { runToolWith } from '../scheduler/runner/runner-tool';
 import type { RunOptions } from '../scheduler/scheduler';
-import { writeFileAtomically } from '../util/atomic-file';
 import { shownEndpoint } from '../util/shown-endpoint';
 import { type LogLevel, ToolkitLogger } from '../util/toolkit-logger';
-import { describeSystemError, UserError } from '../util/user-error';
+import { UserError } from '../util/user-error';
 import type { Command } from './command';
 import { dryRun } from './dry-run';
+import { LicenseInspection } from './license-inspection';
+import {
+  dynamicDependencies,
+  fingerprintsFileIn,
+  type RebuildRuleName,
+  rebuildRule,
+  rpmbuildAgent,
+} from './package-run';
 import { type RunBuildResult, runBuild, workerCount } from './run-build';
 import { SCHEDULER_SPEC } from './scheduler-flags';
+import { reportRun, reservedRpms } from './scheduler-report';
 import { type Session, type SessionOptions, withSession } from './session';
 import { simulationFrom } from './simulation-flags';
 
@@ -54,7 +53,7 @@ export const SCHEDULER_COMMAND: Command = {
 };
 
 /** Flags whose work is not there yet. Ignoring them would be a lie. */
-const UNSUPPORTED = ['image-config-file', 'enable-cpu-prof', 'enable-mem-prof', 'enable-trace'];
+const UNSUPPORTED = ['image-config-file'];
 
 class SchedulerCommand {
   private readonly workers: number;
@@ -71,15 +70,16 @@ class SchedulerCommand {
     this.check();
     if (flags.number('workers') <= 0)
       log.debug(`No worker count supplied, discovered ${availableParallelism()} logical CPUs.`);
-    const reserved = this.reservedRpms();
+    const reserved = reservedRpms(flags);
     if (flags.bool('dry-run')) return this.preview();
     return withSession(this.sessionOptions(), async (session, runners) => {
       this.announce(session);
       // Before the graph is read: we are small now.
       if (flags.string('build-agent') !== 'test-agent') runners.warmUp(this.workers);
+      const licenses = LicenseInspection.from(flags, runToolWith(runners));
       const goal = this.readGoal();
-      const result = await this.build(session, runners, goal);
-      return this.report(result, reserved);
+      const result = await this.build(session, runners, goal, licenses);
+      return reportRun(result, flags, log, { reserved, licenses });
     });
   }
 
@@ -92,21 +92,14 @@ class SchedulerCommand {
       const value = flags.number(name);
       if (value <= 0) throw new UserError(`Value in --${name} must be greater than zero. Found ${value}.`);
     }
-    const mode = flags.string('license-check-mode');
-    if (mode === 'none') return;
-    for (const kind of ['name', 'exception']) {
-      if (!flags.string(`license-check-${kind}-file`)) {
-        throw new UserError(`License check mode is set to '${mode}', but no license ${kind} file was provided.`);
-      }
-    }
-    throw new UserError(`the licence check (mode '${mode}') is not supported yet; use --license-check-mode=none`);
+    LicenseInspection.checkFlags(flags);
   }
 
   private async preview(): Promise<number> {
     const goal = this.readGoal();
     const { graph, goal: node } = goal;
     return dryRun(
-      { graph, goal: node, workers: this.workers, rebuild: this.rebuildRule(goal), order: this.order() },
+      { graph, goal: node, workers: this.workers, rebuild: this.rebuildRule(goal, true), order: this.order() },
       process.stdout,
     );
   }
@@ -115,15 +108,28 @@ class SchedulerCommand {
     return this.flags.string('order') as 'critical-path' | 'fifo';
   }
 
-  private rebuildRule({ lists }: BuildGoal): RunOptions['rebuild'] {
-    const { flags } = this;
-    return (graph, jobs) =>
-      new FreshnessRule(graph, jobs, {
-        maxCascadingRebuilds: flags.number('max-cascading-rebuilds'),
-        noCache: flags.bool('no-cache'),
-        rebuild: lists.rebuild,
-        ignore: lists.ignore,
-      });
+  private rebuildRule({ lists }: BuildGoal, dryRun = false): RunOptions['rebuild'] {
+    const { flags, log } = this;
+    const files = { rpmmacros: 'rpmmacros-file', versions: 'versions-macro-file' };
+    const settingFiles = Object.entries(files).flatMap(([name, flag]) => {
+      const path = flags.optionalString(flag);
+      return path === undefined ? [] : [[`the ${name} macro file`, path] as const];
+    });
+    return rebuildRule({
+      rule: flags.string('rebuild-rule') as RebuildRuleName,
+      lists,
+      noCache: flags.bool('no-cache'),
+      maxCascadingRebuilds: flags.number('max-cascading-rebuilds'),
+      fingerprintsFile: fingerprintsFileIn(flags.string('runs-dir')),
+      settings: {
+        'the dist tag': flags.string('dist-tag'),
+        'the release version of the distribution': flags.string('distro-release-version'),
+        'the build number of the distribution': flags.string('distro-build-number'),
+      },
+      settingFiles: Object.fromEntries(settingFiles),
+      dryRun: dryRun || flags.string('build-agent') === 'test-agent',
+      onProblem: (message) => log.warn(message),
+    });
   }
 
   private sessionOptions(): SessionOptions {
@@ -192,7 +198,12 @@ class SchedulerCommand {
     log.warn('Could not create solvable subgraph, forcing full package build');
   }
 
-  private build(session: Session, runners: RunnerPool, goal: BuildGoal): Promise<RunBuildResult> {
+  private build(
+    session: Session,
+    runners: RunnerPool,
+    goal: BuildGoal,
+    licenses: LicenseInspection | undefined,
+  ): Promise<RunBuildResult> {
     const { flags, log, workers } = this;
     const { graph } = goal;
     const simulated = flags.string('build-agent') === 'test-agent';
@@ -203,7 +214,7 @@ class SchedulerCommand {
       session,
       graph,
       goal: goal.goal,
-      agent: simulation?.agent ?? this.chrootAgent(session, runners),
+      agent: simulation?.agent ?? this.agent(session, runners),
       policy: ({ kind }) => ({
         attempts: flags.number(kind === 'test' ? 'check-attempts' : 'build-attempts'),
         timeoutMs,
@@ -214,10 +225,13 @@ class SchedulerCommand {
       durations,
       order: this.order(),
       stopOnFailure: flags.bool('stop-on-failure'),
-      failOnTestFailure: false,
+      failOnTestFailure: flags.bool('fail-on-test-failure'),
+      inspect: licenses && !simulated ? (job) => licenses.inspect(job) : undefined,
       // A simulation makes no RPMs, so none can turn out to provide an implicit name: nothing to wait for.
       holdCachedImplicit: !simulated,
-      dynamicDependencies: simulated ? undefined : this.dynamicDependencies(runners, goal),
+      dynamicDependencies: simulated
+        ? undefined
+        : dynamicDependencies(runners, goal.requested, (message) => log.warn(message)),
       rebuild: this.rebuildRule(goal),
       buildGraphAttributes: this.buildGraphAttributes(goal),
       exitCodeOf: () => 1,
@@ -225,13 +239,20 @@ class SchedulerCommand {
     });
   }
 
-  private dynamicDependencies(runners: RunnerPool, { requested }: BuildGoal): RunOptions['dynamicDependencies'] {
-    const query = new ProvidesQuery({
-      runTool: runToolWith(runners),
-      parallel: availableParallelism(),
-      onProblem: (message) => this.log.warn(message),
-    });
-    return { ask: (rpms, isWanted) => query.ask(rpms, isWanted), isOnDisk: existsSync, requested };
+  private agent(session: Session, runners: RunnerPool): BuildAgent {
+    const { flags } = this;
+    if (flags.string('build-agent') === 'chroot-agent') return this.chrootAgent(session, runners);
+    const folders = {
+      rpmDir: flags.string('rpm-dir'),
+      logsDir: flags.string('build-logs-dir'),
+      workDir: flags.string('work-dir'),
+    };
+    const macroFiles = ['rpmmacros-file', 'versions-macro-file'].flatMap((flag) => flags.optionalString(flag) ?? []);
+    const defines = {
+      distro_release_version: flags.string('distro-release-version'),
+      mariner_build_number: flags.string('distro-build-number'),
+    };
+    return rpmbuildAgent(flags, runners, folders, { defines, macroFiles });
   }
 
   private chrootAgent(session: Session, runners: RunnerPool): BuildAgent {
@@ -265,7 +286,11 @@ class SchedulerCommand {
         useCcache: flags.bool('use-ccache'),
         ccacheDir: flags.optionalString('ccache-dir'),
         ccacheConfig: flags.optionalString('ccache-config'),
-        otlpEndpoint: session.options.settings.otlp && flags.optionalString('otlp-endpoint'),
+        // Only where it was asked for by flag: a worker program that knows no telemetry refuses the flags. Others read the environment.
+        otlpEndpoint:
+          flags.given.has('enable-telemetry') && session.options.settings.otlp
+            ? flags.optionalString('otlp-endpoint')
+            : undefined,
       },
     });
   }
@@ -289,80 +314,6 @@ class SchedulerCommand {
       'tests.ignored_count': flags.words('ignored-tests').length,
     };
   }
-
-  private report({ outcome, view, jobs, signal }: RunBuildResult, reserved: ReadonlySet<string>): number {
-    const { flags, log } = this;
-    const conflicts = toolchainConflicts(view, reserved);
-    for (const { level, text } of toolkitSummary(view, conflicts)) log.log(level, text);
-    for (const line of analysisLines(view)) log.info(line);
-    const written = [
-      this.attempt(() =>
-        writeFileAtomically(flags.string('output-build-state-csv-file'), stateCsv(outcome.graph, jobs, view)),
-      ),
-      this.attempt(() =>
-        writeGraph(
-          remainingGraph(outcome.graph, outcome.nodes),
-          flags.string('output'),
-          formatOf(flags.string('output')),
-        ),
-      ),
-    ];
-    const errors: string[] = [];
-    if (signal) errors.push(`stopped by ${signal}`);
-    else if (outcome.status !== 'succeeded') errors.push('could not build all packages');
-    if (conflicts.rpmConflicts.length > 0) {
-      errors.push(
-        "toolchain packages rebuilt. See build summary for details. Use 'ALLOW_TOOLCHAIN_REBUILDS=y' to suppress this error if rebuilds were expected",
-      );
-    }
-    if (errors.length > 0) {
-      const file = flags.string('log-file');
-      log.log(
-        'fatal',
-        `Unable to build package graph.\nFor details see the build summary section above${file ? ` and the build log '${file}'` : ''}.\nError: ${errors.join('\n')}.`,
-      );
-    }
-    if (errors.length === 0 && flags.bool('no-cleanup')) {
-      log.warn(`ATTENTION! --no-cleanup was given: the build chroots were left in ${flags.string('work-dir')}`);
-    }
-    return errors.length > 0 || written.includes(false) ? 1 : 0;
-  }
-
-  /** A report that cannot be written must not keep the others from being written. */
-  private attempt(write: () => void): boolean {
-    try {
-      write();
-      return true;
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      this.log.error(error.message);
-      return false;
-    }
-  }
-
-  private reservedRpms(): ReadonlySet<string> {
-    const path = this.flags.string('toolchain-manifest');
-    if (!path || this.flags.bool('allow-toolchain-rebuilds')) return new Set();
-    try {
-      const lines = readFileSync(path, 'utf8').split('\n');
-      return new Set(lines.map((line) => basename(line.trim())).filter(Boolean));
-    } catch (error) {
-      throw new UserError(`unable to read toolchain manifest file '${path}': ${describeSystemError(error)}.`);
-    }
-  }
-}
-
-function toolchainConflicts(view: RunView, reserved: ReadonlySet<string>) {
-  const rpms = new Set<string>();
-  const srpms = new Set<string>();
-  for (const job of reserved.size > 0 ? classify(view).built : []) {
-    for (const path of job.files) {
-      if (!reserved.has(basename(path))) continue;
-      rpms.add(basename(path));
-      srpms.add(job.label);
-    }
-  }
-  return { rpmConflicts: [...rpms], srpmConflicts: [...srpms] };
 }
 
 function logLevel(name: string): LogLevel {

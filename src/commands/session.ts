@@ -70,6 +70,16 @@ export class Session {
   }
 }
 
+/** Lends a command runners. */
+export async function withRunners<T>(use: (runners: RunnerPool) => Promise<T>): Promise<T> {
+  const runners = new RunnerPool();
+  try {
+    return await use(runners);
+  } finally {
+    runners.stop();
+  }
+}
+
 /**
  * Lends a command a session and runners, and ends both whatever comes of it. What ends the command before or beside its run is on the
  * trace.
@@ -79,14 +89,12 @@ export async function withSession<T>(
   use: (session: Session, runners: RunnerPool) => Promise<T>,
 ): Promise<T> {
   const session = new Session(options);
-  const runners = new RunnerPool();
   try {
-    return await use(session, runners);
+    return await withRunners((runners) => use(session, runners));
   } catch (error) {
     session.tracing?.recordError(error);
     throw error;
   } finally {
-    runners.stop();
     await session.close();
   }
 }

@@ -13,10 +13,10 @@ import {
 } from './goals';
 import type { Graph } from './graph';
 import type { NodeId } from './node';
-import { versionedNameOf, versionedNameText } from './node-text';
+import { versionedNameOf } from './node-text';
 import { type PackageLists, type ResolvedLists, resolveLists } from './package-lists';
 import type { PackageLookup } from './package-lookup';
-import type { VersionOrder } from './versions';
+import { type VersionOrder, versionedNameText } from './versions';
 
 /** What is to be built of a toolkit graph: the graph to use, the goal in it, and the lists as its nodes. */
 export interface BuildGoal {

@@ -17,7 +17,7 @@ const BLACK = 2;
  */
 export class CycleSearch {
   private marks: Uint8Array;
-  /** By place on the path: index of the dependency that is looked at. */
+  /** By place on the path: index of the dependency that is looked at. Those before it are black, so none of them ever goes. */
   private current: Uint32Array;
   private readonly path: number[] = [];
   private root = 0;
@@ -67,12 +67,8 @@ export class CycleSearch {
   /** Takes the path back to where its dependencies still are. Nothing before the cycle but its way in can have changed. */
   private rewind(): void {
     const { edges, path } = this;
-    for (let i = Math.max(0, this.cycleStart - 1); i < path.length; i++) {
-      const place = path[i] as number;
-      const child = path[i + 1];
-      // The last one's dependency closed the cycle, and all before it in its row are black.
-      this.current[place] = edges.lowerBound(place, child ?? (path[this.cycleStart] as number));
-      if (child === undefined || edges.has(place, child)) continue;
+    for (let i = Math.max(0, this.cycleStart - 1); i + 1 < path.length; i++) {
+      if (edges.has(path[i] as number, path[i + 1] as number)) continue;
       for (const gone of path.splice(i + 1)) this.marks[gone] = WHITE;
     }
   }

@@ -13,11 +13,6 @@ export function versionedNameOf(graph: Graph, node: NodeId): VersionedName {
   };
 }
 
-/** A package version in the toolkit's messages: `zlib:C:'>='V:'1.3',C2:''V2:''`. */
-export function versionedNameText({ name, condition, version, sCondition, sVersion }: VersionedName): string {
-  return `${name}:C:'${condition}'V:'${version}',C2:'${sCondition}'V2:'${sVersion}'`;
-}
-
 /** A node in the toolkit's messages: `A(1,):<ID:0 Type:Run State:Meta Rpm:A.rpm> from 'A.src.rpm' in 'test_repo'`. */
 export function nodeText(graph: Graph, node: NodeId): string {
   const { name, condition, version, sCondition, sVersion } = versionedNameOf(graph, node);

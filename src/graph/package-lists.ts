@@ -2,9 +2,8 @@ import { UserError } from '../util/user-error';
 import type { GraphNotice } from './check-packages';
 import type { Graph } from './graph';
 import { type NodeId, NodeType } from './node';
-import { versionedNameText } from './node-text';
 import type { PackageEntry, PackageLookup } from './package-lookup';
-import type { VersionedName } from './versions';
+import { type VersionedName, versionedNameText } from './versions';
 
 /** The six lists of names that a user may give, and the packages of an image. */
 export interface PackageLists {

@@ -2,7 +2,7 @@ import { basename, extname } from 'node:path';
 import { UserError } from '../util/user-error';
 import type { Graph } from './graph';
 import { type NodeId, NodeType } from './node';
-import { nodeText, versionedNameOf, versionedNameText } from './node-text';
+import { nodeText, versionedNameOf } from './node-text';
 import {
   compareIntervals,
   compareVersions,
@@ -12,6 +12,7 @@ import {
   type VersionedName,
   type VersionInterval,
   type VersionOrder,
+  versionedNameText,
 } from './versions';
 
 /** What the graph has of one version of one package. */

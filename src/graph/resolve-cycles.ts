@@ -72,8 +72,6 @@ class CycleResolver {
   private readonly fixes: CycleFix[] = [];
   /** By place: the meta node that the place became a member of last. */
   private readonly metaOf = new Map<number, number>();
-  /** Dependencies of builds that PreBuilt nodes stand in for, by {@link needKey}. */
-  private readonly spared = new Set<number>();
 
   constructor(
     private readonly graph: Graph,
@@ -131,7 +129,6 @@ class CycleResolver {
       const original = edges.nodeAt(place);
       if (graph.types[original] !== NodeType.LocalRun || !this.files.canSpare(original)) continue;
       const builds = this.siblingsOf(build).filter((sibling) => edges.remove(places[sibling] as number, place));
-      for (const sibling of builds) this.spared.add(this.needKey(sibling, original));
       this.addPreBuilt(cycle, original, builds);
       return true;
     }
@@ -151,7 +148,6 @@ class CycleResolver {
       for (const sibling of this.siblingsOf(build)) {
         if (!this.canSpareBehind(sibling, place)) continue;
         for (const dependency of this.needsBehind(sibling, place)) {
-          this.spared.add(this.needKey(sibling, dependency));
           for (const run of this.files.runsBehind(dependency) as readonly NodeId[]) {
             buildsOf.set(run, (buildsOf.get(run) ?? new Set()).add(sibling));
           }
@@ -177,18 +173,12 @@ class CycleResolver {
     return needed.length > 0 && needed.every((dependency) => this.files.canSpare(dependency));
   }
 
-  /** The dependencies of the graph as it was for whose sake a build needs a meta node now. */
+  /** The dependencies of the graph as it was for whose sake a build may need a meta node now. */
   private needsBehind(build: NodeId, meta: number): NodeId[] {
-    const needs: NodeId[] = [];
-    for (const dependency of this.graph.dependenciesOf(build)) {
-      if (this.standInOf(this.places[dependency] as number) !== meta) continue;
-      if (!this.spared.has(this.needKey(build, dependency))) needs.push(dependency);
-    }
-    return needs;
-  }
-
-  private needKey(build: NodeId, dependency: NodeId): number {
-    return build * this.graph.size + dependency;
+    const { edges, graph, places } = this;
+    if (!edges.has(places[build] as number, meta)) return [];
+    const dependencies = [...graph.dependenciesOf(build)];
+    return dependencies.filter((dependency) => this.standInOf(places[dependency] as number) === meta);
   }
 
   /** Whom those who needed a place need now. */

@@ -72,13 +72,25 @@ export interface VersionedName {
   readonly sCondition: string;
 }
 
+/** A package version in the toolkit's messages: `zlib:C:'>='V:'1.3',C2:''V2:''`. */
+export function versionedNameText({ name, condition, version, sCondition, sVersion }: VersionedName): string {
+  return `${name}:C:'${condition}'V:'${version}',C2:'${sCondition}'V2:'${sVersion}'`;
+}
+
 const EVERYTHING: VersionInterval = { lower: 'MIN', lowerInclusive: true, upper: 'MAX', upperInclusive: true };
 
 /** @throws Error where the two conditions leave no version, or one is unknown */
 export function intervalOf(wanted: VersionedName, order: VersionOrder = 'toolkit'): VersionInterval {
   const first = halfInterval(wanted.condition, wanted.version, order);
   const second = halfInterval(wanted.sCondition, wanted.sVersion, order);
-  return intersection(first, second);
+  const both = intersection(first, second);
+  if (both) return both;
+  const isExact = (condition: string) => condition === '' || condition === '=';
+  throw new Error(
+    isExact(wanted.condition) && isExact(wanted.sCondition)
+      ? `found contradicting package version requirements: ${versionedNameText(wanted)}`
+      : `version bounds (${versionedNameText(wanted)}) don't overlap`,
+  );
 }
 
 /** Whether some version lies in both. */
@@ -137,10 +149,10 @@ function halfInterval(condition: string, version: string, order: VersionOrder): 
   }
 }
 
-function intersection(a: VersionInterval, b: VersionInterval): VersionInterval {
+function intersection(a: VersionInterval, b: VersionInterval): VersionInterval | undefined {
   const { lower, lowerInclusive } = later(a, b);
   const { upper, upperInclusive } = earlier(a, b);
-  if (!isSatisfiable(lower, lowerInclusive, upper, upperInclusive)) throw new Error('version bounds do not overlap');
+  if (!isSatisfiable(lower, lowerInclusive, upper, upperInclusive)) return undefined;
   return { lower, lowerInclusive, upper, upperInclusive };
 }
 

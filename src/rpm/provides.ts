@@ -13,8 +13,8 @@ export interface ProvidesQueryOptions {
 const MOST_ALONE = 16;
 /** So many complaints are passed on. */
 const MOST_PROBLEMS = 5;
-/** Few enough for a command line. */
-const MOST_TOGETHER = 200;
+/** Few enough for a command line, and for the exit code of rpm, which counts failures: 127 must mean that there is no rpm. */
+const MOST_TOGETHER = 100;
 
 /**
  * Asks built RPMs what they provide, files and names alike, by `rpm -qlPp`: only those who are asked about, and only for the names that

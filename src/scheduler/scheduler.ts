@@ -216,10 +216,10 @@ export class Scheduler {
       this.inspect(job, decision.files);
       this.emit({ type: 'job-skipped', time: this.clock.now(), how: decision.how, files: decision.files, ...facts });
       this.setStates(job, NodeState.UpToDate);
-      reused.push({ job, files: decision.files });
-      if (!this.asksAbout(decision.files)) this.settleNow(reused);
+      if (this.asksAbout(decision.files)) reused.push({ job, files: decision.files });
+      else this.plan.finish(job);
     }
-    this.settle(reused);
+    if (reused.length > 0) this.settle(reused);
   }
 
   /**
@@ -229,7 +229,10 @@ export class Scheduler {
   private settle(jobs: readonly SettledJob[], before?: Promise<void>): void {
     const files = jobs.flatMap(({ files }) => files);
     const ask = this.asksAbout(files) ? this.dynamic : undefined;
-    if (!before && !ask) return this.settleNow([...jobs]);
+    const settleNow = () => {
+      for (const { job } of jobs) this.plan.finish(job);
+    };
+    if (!before && !ask) return settleNow();
     this.settling++;
     const answered = async () => {
       await before;
@@ -239,7 +242,7 @@ export class Scheduler {
       .catch((error) => this.notice('warning', `cannot learn what built RPMs provide: ${messageOf(error)}`))
       .then(() => {
         this.settling--;
-        this.settleNow([...jobs]);
+        settleNow();
         this.advance();
       })
       .catch((bug) => this.crash(bug));
@@ -247,11 +250,6 @@ export class Scheduler {
 
   private asksAbout(files: readonly string[]): boolean {
     return !this.stopping && files.length > 0 && (this.dynamic?.areWanted ?? false);
-  }
-
-  /** Empties the list: none is settled twice. */
-  private settleNow(jobs: SettledJob[]): void {
-    for (const { job } of jobs.splice(0)) this.plan.finish(job);
   }
 
   private handOut(): void {
@@ -311,21 +309,28 @@ export class Scheduler {
       logPath: result.logPath,
       files: result.ok ? result.builtFiles : [],
     });
+    const told = this.rule.jobDone(job, result) ?? undefined;
     if (result.ok || this.isHarmless(result.failure)) {
       // The toolkit calls a package's tests done whatever came of them.
       this.setStates(job, result.ok ? NodeState.UpToDate : NodeState.BuildError);
       const files = result.ok ? result.builtFiles : [];
       this.inspect(job, files);
       this.fixDeltaPaths(job, files);
-      this.settle([{ job, files }], this.rule.jobDone(job, result) ?? undefined);
+      this.settle([{ job, files }], told);
     } else {
+      told?.catch((error) =>
+        this.notice('warning', `cannot keep in mind what came of ${this.labelOf(job)}: ${messageOf(error)}`),
+      );
       this.failedJobs.add(job);
       this.setStates(job, NodeState.BuildError);
       const blocked = this.plan.fail(job);
       // A build that was told to end is not to blame: what needs it is stopped, as all the rest is.
       if (!this.cancelled || result.failure.reason !== 'cancelled') this.announceBlocked(blocked);
       else for (const other of blocked) this.emit({ ...this.blockedFacts(other), cause: { kind: 'stopped' } });
-      if (this.options.stopOnFailure) this.stopping = true;
+      if (this.options.stopOnFailure && !this.stopping) {
+        this.stopping = true;
+        this.notice('error', 'Stopping build');
+      }
     }
     this.advance();
   }

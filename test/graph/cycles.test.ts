@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { cycleIn, findKnots, shortestPath } from '../../src/graph/cycles';
+import { cycleIn, findKnots, isAcyclic, shortestPath, toolkitCycleText } from '../../src/graph/cycles';
 import { type Graph, GraphBuilder } from '../../src/graph/graph';
 import { type NodeId, NodeState, NodeType } from '../../src/graph/node';
+import { packagesOf } from '../scheduler/package-graph';
 import { describeWithSharedData, graphOf, nodeOf, sharedData } from '../support/graphs';
 
 const keysOf = (graph: Graph, nodes: readonly NodeId[] | undefined) => nodes?.map((node) => graph.field(node, 'key'));
@@ -31,6 +32,23 @@ describe('findKnots', () => {
   test('two cycles that share a node are one knot', () => {
     expect(findKnots(graphOf('a -> b; b -> a c; c -> b'))).toHaveLength(1);
   });
+});
+
+test('with only some dependencies followed, what only the others tie together is no knot', () => {
+  const graph = graphOf('a -> b; b -> a c; c -> d; d -> c; e -> e');
+  const without = (...keys: string[]) => findKnots(graph, (node) => !keys.includes(graph.field(node, 'key')));
+
+  expect(without('d').map((knot) => keysOf(graph, knot))).toEqual([['a', 'b'], ['e']]);
+  expect(without('a', 'e').map((knot) => keysOf(graph, knot))).toEqual([['c', 'd']]);
+});
+
+test('a cycle in the toolkit words is told against the dependencies', () => {
+  const { graph, at } = packagesOf('a => b; b => a');
+
+  expect(toolkitCycleText(graph, [at('a'), at('b'), at('a')])).toBe(
+    '{a-1-1-RUN<Meta>} --> {b-1-1-RUN<Meta>} --> {a-1-1-RUN<Meta>}',
+  );
+  expect(toolkitCycleText(graph, [at('a'), at('build:a')])).toBe('{a-1-1-BUILD<Build>} --> {a-1-1-RUN<Meta>}');
 });
 
 describe('cycleIn', () => {
@@ -170,6 +188,7 @@ describe('on random graphs', () => {
       const knots = findKnots(graph);
       found += knots.length;
       expect(knots).toEqual(naiveKnots(distancesOf(graph)));
+      expect(isAcyclic(graph)).toBe(knots.length === 0);
     }
     expect(found).toBeGreaterThan(100);
   });

@@ -308,7 +308,7 @@ describe('versions', () => {
 
   test('conditions that leave no version, and unknown ones, name the spec and who wants it', () => {
     expect(errorOf([record('app', 'app', { requires: ['lib < 1, > 2'] })])).toBe(
-      "/specs/app/app.spec: app-1-1.x86_64.rpm requires 'lib < 1, > 2': version bounds do not overlap",
+      "/specs/app/app.spec: app-1-1.x86_64.rpm requires 'lib < 1, > 2': version bounds (lib:C:'<'V:'1',C2:'>'V2:'2') don't overlap",
     );
     expect(errorOf([record('app', 'app', { builds: ['lib ~ 1'] })])).toBe(
       "/specs/app/app.spec: app-1-1.x86_64.rpm needs for its build 'lib ~ 1': unknown condition '~'",

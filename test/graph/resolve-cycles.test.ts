@@ -194,6 +194,15 @@ describe('a cycle through a build', () => {
     expect(findKnots(resolved)).toEqual([]);
   });
 
+  test('is cut behind a meta node for those builds of the SRPM only whose packages are on disk', () => {
+    const { graph, at } = packagesOf('a => b; b => a; c -> a; c/x -> b; b -> c');
+
+    const { graph: resolved } = resolveCycles(graph, onDisk('a'));
+
+    expect(needsIn(resolved, at('build:c'))).toEqual(['prebuilt:a']);
+    expect(needsIn(resolved, at('build:c/x'))).toEqual([`Meta(${graph.size})`]);
+  });
+
   test('is cut behind a meta node of the graph itself where all that it stands for is on disk', () => {
     const { graph, at } = packagesOf('meta:m -> a b; b -> c; c -> meta:m d');
 
@@ -307,6 +316,25 @@ describe('cycles that are left', () => {
     const [knot] = errorOf(graph, onDisk('a', 'a-1', 'a-3')).knots;
 
     expect(knot?.breakBy).toMatchObject([{ dependent: 'b.src.rpm', dependency: 'a', missing: ['/rpms/a-2.rpm'] }]);
+  });
+
+  test('leave out what is cut already', () => {
+    // a needs d, which is on disk; but d is in the knot all the same, as b needs it.
+    const { graph } = packagesOf('a -> b d; b -> a; b => d; d => a');
+
+    const [knot] = errorOf(graph, onDisk('d')).knots;
+
+    expect(knot?.nodes).toHaveLength(5);
+    expect(knot?.breakBy).toMatchObject([{ dependent: 'a.src.rpm', dependency: 'b', missing: ['/rpms/b.rpm'] }]);
+  });
+
+  test('are not broken by RPMs where a build needs itself', () => {
+    const { graph, at } = packagesOf('a -> b; b -> a');
+    const build = at('build:a');
+
+    const [knot] = errorOf(graph.patched({ addEdges: [[build, build]] }), nothing).knots;
+
+    expect(knot).toMatchObject({ breakBy: [], cycle: [build, build] });
   });
 
   test('that no RPM could break say so', () => {
@@ -528,13 +556,17 @@ describe('on random graphs', () => {
     }
   }
 
-  const outcomes = cases.map((one) => ({ ...one, outcome: outcomeOf(one) }));
-  const resolved = outcomes.flatMap(({ outcome, ...one }) =>
-    outcome instanceof UnresolvableCyclesError ? [] : [{ ...one, ...outcome, before: one.graph, after: outcome.graph }],
-  );
-  const stuck = outcomes.flatMap(({ outcome, ...one }) =>
-    outcome instanceof UnresolvableCyclesError ? [{ ...one, error: outcome }] : [],
-  );
+  type Resolved = Case & { before: Graph; after: Graph; fixes: readonly CycleFix[] };
+  const resolved: Resolved[] = [];
+  const stuck: (Case & { error: UnresolvableCyclesError })[] = [];
+
+  beforeAll(() => {
+    for (const one of cases) {
+      const outcome = outcomeOf(one);
+      if (outcome instanceof UnresolvableCyclesError) stuck.push({ ...one, error: outcome });
+      else resolved.push({ ...one, before: one.graph, after: outcome.graph, fixes: outcome.fixes });
+    }
+  });
 
   test('both outcomes, both kinds of fix and nested meta nodes come up', () => {
     const fixes = resolved.flatMap((one) => one.fixes);
@@ -623,7 +655,8 @@ describe('on random graphs', () => {
   test('where it fails, every knot holds a build, and the files that it names are enough', () => {
     let broken = 0;
     for (const { graph, present, error } of stuck) {
-      for (const { nodes, cycle } of error.knots) {
+      for (const { nodes, cycle, breakBy } of error.knots) {
+        for (const { missing } of breakBy) expect(missing.length).toBeGreaterThan(0);
         expect(nodes.some((node) => graph.isWork(node))).toBe(true);
         expect(cycle.slice(0, -1).every((node, i) => graph.dependenciesOf(node).includes(cycle[i + 1] as NodeId))).toBe(
           true,

@@ -19,6 +19,7 @@ const named = (text: string): VersionedName => {
 };
 const interval = (text: string): VersionInterval => intervalOf(named(text));
 
+const componentsOf = (text: string) => (parseVersion(text) as { version: readonly bigint[] }).version;
 const base36 = (text: string): bigint =>
   [...text].reduce((sum, digit) => sum * 36n + BigInt(Number.parseInt(digit, 36)), 0n);
 
@@ -31,6 +32,7 @@ describe('the order of versions', () => {
     ['1.2.3', '1.2', 'longer is later'],
     ['1.4', '1.3.0', 'an earlier part decides'],
     ['1.4.0', '1.3', 'an earlier part decides'],
+    ['a:1', '1', 'one letter is an epoch too'],
     ['1.', '', 'something is later than nothing'],
     ['1.', '.#&$ . . .(@%) | 👩💻', 'garbage is nothing'],
     ['1.2.3-3', '1.2.3-2', 'releases decide between equal versions'],
@@ -70,9 +72,9 @@ describe('the order of versions', () => {
 
   test('the greatest number of 64 bits counts, the next does not', () => {
     // A run is of digits or of letters, not of both, so 2^64 - 1 (3w5e11264sgsf) cannot stand in one.
-    expect(parseVersion('1000000000000').version).toEqual([0n, 36n ** 12n]);
-    expect(parseVersion('3999999999999').version).toEqual([0n, base36('3999999999999')]);
-    expect(parseVersion('4000000000000').version).toEqual([0n, 0n]);
+    expect(componentsOf('1000000000000')).toEqual([0n, 36n ** 12n]);
+    expect(componentsOf('3999999999999')).toEqual([0n, base36('3999999999999')]);
+    expect(componentsOf('4000000000000')).toEqual([0n, 0n]);
   });
 
   test('all between the least and the greatest version', () => {
@@ -90,11 +92,18 @@ describe('the order of versions', () => {
 
   test('a version is the text before the first dash', () => {
     expect(parseVersion('2:1.0-3.azl3')).toEqual({
+      order: 'toolkit',
       text: '2:1.0-3.azl3',
       version: [2n, 1n, 0n],
       release: [3n, base36('azl'), 3n],
     });
   });
+});
+
+test('versions that were read for different orders are not compared', () => {
+  expect(() => compareVersions(parseVersion('1'), parseVersion('1', 'rpm'))).toThrow(
+    'Internal error: expected versions of one order',
+  );
 });
 
 describe('intervals', () => {
@@ -123,7 +132,7 @@ describe('intervals', () => {
   test.each([
     ['< 3, > 3', 'overlap'],
     ['> 2, < 1', 'overlap'],
-    ['= 1, = 2', 'overlap'],
+    ['= 1, = 2', 'found contradicting package version requirements: x:C:'],
     ['>= 1, < 1', 'overlap'],
     ['= 1, > 1', 'overlap'],
     ['?? 1', "'??'"],
@@ -262,3 +271,117 @@ describe('whether some version lies in both, against a model that tries versions
     expect(wrong).toEqual([]);
   });
 });
+
+describe.each(['toolkit', 'rpm'] as const)(
+  'intervals in the order of the %s, against versions tried one by one',
+  (order) => {
+    const CONDITIONS = ['=', '<', '<=', '>', '>='];
+    const half = (bounds: readonly string[]) =>
+      bounds.flatMap((version) => CONDITIONS.map((condition) => ({ condition, version })));
+    const single = (bounds: readonly string[]): VersionedName[] =>
+      half(bounds).map((first) => ({ name: 'x', ...first, sCondition: '', sVersion: '' }));
+    const double = (bounds: readonly string[]): VersionedName[] =>
+      half(bounds).flatMap((first) =>
+        half(bounds).map(({ condition, version }) => ({
+          name: 'x',
+          ...first,
+          sCondition: condition,
+          sVersion: version,
+        })),
+      );
+    const inWords = (x: VersionedName) => `${x.condition}${x.version}${x.sVersion && `, ${x.sCondition}${x.sVersion}`}`;
+    const inOrder = (a: string, b: string) => compareVersions(parseVersion(a, order), parseVersion(b, order));
+    const meets = (candidate: string, { condition, version, sCondition, sVersion }: VersionedName): boolean =>
+      [
+        [condition, version],
+        [sCondition, sVersion],
+      ].every(([c, v]) => {
+        if (!v) return true;
+        const sign = inOrder(candidate, v);
+        return c === '='
+          ? sign === 0
+          : c?.startsWith('<')
+            ? sign < 0 || (c === '<=' && sign === 0)
+            : sign > 0 || (c === '>=' && sign === 0);
+      });
+
+    /** Looks at every pair; the candidates must lie at, between and beyond all bounds, each with a release. */
+    function mismatches(providers: VersionedName[], needs: VersionedName[], candidates: readonly string[]) {
+      const known = (wish: VersionedName): { wish: VersionedName; met: Set<string>; interval?: VersionInterval }[] => {
+        const met = candidates.filter((candidate) => meets(candidate, wish));
+        try {
+          return [{ wish, met: new Set(met), interval: intervalOf(wish, order) }];
+        } catch {
+          return met.length > 0 ? [{ wish, met: new Set(met) }] : [];
+        }
+      };
+      const wrong: string[] = [];
+      const [from, to] = [providers.flatMap(known), needs.flatMap(known)];
+      for (const { wish, interval } of [...from, ...to])
+        if (!interval) wrong.push(`${inWords(wish)} is no contradiction`);
+      let pairs = 0;
+      for (const a of from) {
+        for (const b of to) {
+          if (!a.interval || !b.interval) continue;
+          pairs++;
+          const expected = [...a.met].some((candidate) => b.met.has(candidate));
+          if (overlaps(a.interval, b.interval) !== expected)
+            wrong.push(`${inWords(a.wish)} for ${inWords(b.wish)}: not ${!expected}`);
+        }
+      }
+      return { wrong, pairs };
+    }
+    const withReleases = (versions: readonly string[]) =>
+      versions.flatMap((v) => [`${v}-0`, `${v}-1`, `${v}-1.5`, `${v}-2`, `${v}-3`]);
+
+    test('every single bound for every single bound', () => {
+      const bounds = ['1', '2', '3'];
+      const { wrong, pairs } = mismatches(
+        single(bounds),
+        single(bounds),
+        withReleases(['0', '1', '1.5', '2', '2.5', '3', '4']),
+      );
+      expect([wrong, pairs]).toEqual([[], 225]);
+    });
+
+    test('every two bounds for every two bounds', () => {
+      const bounds = ['1', '2', '3', '4'];
+      const candidates = withReleases(['0', '1', '1.5', '2', '2.5', '3', '3.5', '4', '5']);
+      const { wrong, pairs } = mismatches(double(bounds), [...single(bounds), ...double(bounds)], candidates);
+      expect(wrong).toEqual([]);
+      expect(pairs).toBeGreaterThan(50_000);
+    });
+
+    test('bounds with releases, in several epochs', () => {
+      const bounds = ['1-1', '1-2', '0:2-1', '1:1-1', '1:1-2'];
+      const candidates = withReleases(['0', '1', '1.5', '2', '3', '1:0', '1:1', '1:2', '2:0']);
+      const { wrong, pairs } = mismatches(double(bounds), [...single(bounds), ...double(bounds)], candidates);
+      expect(wrong).toEqual([]);
+      expect(pairs).toBeGreaterThan(100_000);
+    });
+
+    /*
+     * A bound without a release is equal to all of them, so that no version lies just beside it: there are no versions to try. What is then left
+     * is rpm's own rule for two conditions: those with equal bounds must share the bound or a direction.
+     */
+    const agree = (c1: string, v1: string, c2: string, v2: string): boolean => {
+      const sign = inOrder(v1, v2);
+      if (sign < 0) return c1.includes('>') || c2.includes('<');
+      if (sign > 0) return c1.includes('<') || c2.includes('>');
+      return [...'<=>'].some((side) => c1.includes(side) && c2.includes(side));
+    };
+
+    test('a bound without a release beside bounds with one, against rpm’s rule for two conditions', () => {
+      const bounds = ['1', '1-1', '1-2', '2', '2-1', '1:1', '1:1-1'];
+      const wrong: string[] = [];
+      for (const a of single(bounds)) {
+        for (const b of single(bounds)) {
+          const expected = agree(a.condition, a.version, b.condition, b.version);
+          if (overlaps(intervalOf(a, order), intervalOf(b, order)) !== expected)
+            wrong.push(`${inWords(a)} for ${inWords(b)}: not ${!expected}`);
+        }
+      }
+      expect(wrong).toEqual([]);
+    });
+  },
+);

@@ -94,6 +94,12 @@ test('an exception for all packages is one for each, and those of a package that
   expect(excepted('neither')).toEqual(['/GLOB3']);
 });
 
+test('rules that take anything for a licence do not take the folder for one', async () => {
+  const rules = await rulesOf({ FuzzyLicenseNamesRegexList: ['.*'] });
+  const paths = ['/usr/share/licenses/', '/usr/share/licenses/a', '/usr/share/licenses/a/x', '/x'];
+  expect(paths.map((path) => rules.looksLikeLicense('a', path))).toEqual([false, false, true, true]);
+});
+
 test('without a file of exceptions there are none, and lists that are not there are empty', async () => {
   expect((await rulesOf()).isExcepted('a', '/COPYING')).toBe(false);
   const none = await rulesOf({}, { PkgExceptions: null });

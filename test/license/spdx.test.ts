@@ -61,6 +61,7 @@ test.each([
   ['GPL-2.0-only', 'LICENSE.BSD', 'BSD'],
   ['MIT', 'gplv3.txt', 'GPL'],
   ['MIT', 'LICENSES/Apache-2.0.txt', 'Apache-2.0'],
+  ['MIT', 'Apache-2.0.txt', 'APACHE'],
   ['BSD-2-Clause', 'LICENSES/BSD-3-Clause.txt', 'BSD-3-Clause'],
 ])('to the tag %s a file %s does not fit', (tag, name, license) => {
   const file = `/usr/share/licenses/pkg/${name}`;

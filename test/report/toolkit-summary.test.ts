@@ -219,13 +219,13 @@ const blockedBy = (job: number, label: string, root: string): BuildEvent => ({
 
 test('of the causes of blocked packages the worst is first, and of what it blocks three are named', () => {
   const texts = textOf([
-    blockedBy(0, 'z', 'small'),
+    blockedBy(0, 'z', 'a little one'),
     ...['e', 'd', 'c', 'b', 'a'].map((label, i) => blockedBy(1 + i, label, 'large')),
     { type: 'job-blocked', time: 0, job: 9, kind: 'build', label: 'y', node: 9, cause: { kind: 'stopped' } },
   ]);
   expect(listed(texts, 'Causes of blocked SRPMs:')).toEqual([
     '--> large , which failed, blocks 5: a, b, c and 2 more',
-    '--> small , which failed, blocks 1: z',
+    '--> a little one , which failed, blocks 1: z',
     '--> the end of the run, blocks 1: y',
   ]);
 });

@@ -133,6 +133,18 @@ test('without an rpm program that is said, and nothing more is tried', async () 
   expect(tool.groups).toHaveLength(1);
 });
 
+test('an rpm that tells of fewer RPMs than it was asked about is asked about each, and a path may hold a tab', async () => {
+  const text = 'package\ta\tMIT\nfile\t2\t33188\t/doc/a\tb\n';
+  const tool = counted(async (argv) => ({ code: 0, stdout: argv.includes('/a.rpm') ? text : '', stderr: '' }));
+  const rpms = ['/none.rpm', '/a.rpm', ...Array.from({ length: 6 }, (_, i) => `/${i}.rpm`)];
+  const read = await new RpmReader({ runTool: tool, parallel: 1 }).read(rpms);
+  expect(read.slice(0, 2)).toEqual([
+    { rpmPath: '/none.rpm', problem: 'it is not an RPM' },
+    { rpmPath: '/a.rpm', name: 'a', licenseTag: 'MIT', files: ['/doc/a\tb'], docs: ['/doc/a\tb'], licenses: [] },
+  ]);
+  expect(tool.groups.slice(0, 4)).toEqual([2, 2, 2, 2]);
+});
+
 test('no RPMs are no work', async () => {
   const tool = counted(runTool);
   expect(await new RpmReader({ runTool: tool }).read([])).toEqual([]);

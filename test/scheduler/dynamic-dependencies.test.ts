@@ -233,6 +233,28 @@ describe('a name that only a build can reveal', () => {
   });
 });
 
+test('reused packages without RPMs, decided together with those that are asked, do not hurry these', async () => {
+  const { graph, at } = packagesOf('app -> wanted:pkgconfig(z); zlib; test:zlib; bare');
+  const run = await start(
+    graph,
+    { '/rpms/zlib.rpm': ['pkgconfig(z)'] },
+    {
+      rebuild: (_, jobs) => ({
+        decide: (job) => {
+          const isApp = jobs.firstNodeOf(job) === at('build:app');
+          const isZlib = jobs.firstNodeOf(job) === at('build:zlib');
+          if (isApp) return { build: true, reason: 'new' };
+          return { build: false, how: 'cached', reason: 'there', files: isZlib ? ['/rpms/zlib.rpm'] : [] };
+        },
+        nodeDone: () => {},
+        jobDone: () => {},
+      }),
+    },
+  );
+  expect(run.agent.running).toEqual(['app.src.rpm']);
+  expect((await finishAll(run)).status).toBe('succeeded');
+});
+
 describe('a name that the cache could stand for', () => {
   test('is taken from a built RPM where one provides it', async () => {
     const { graph, at } = packagesOf('app -> implicit:pkgconfig(z); zlib');

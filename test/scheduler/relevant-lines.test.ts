@@ -63,6 +63,13 @@ test('of a build by rpmbuild: the command, the error with its context, the targe
   ]);
 });
 
+test('what rpmbuild finds fault with itself is told without a command, once', () => {
+  expect(of('rpmbuild-unpackaged').lines).toEqual([
+    'error: Installed (but unpackaged) file(s) found:',
+    '   /usr/share/demo/extra',
+  ]);
+});
+
 test("the wrapping of the worker's log is taken off, and its own last word is kept", () => {
   const { lines } = of('worker-make');
   expect(lines.slice(0, 2)).toEqual(['gcc -c x.c', 'x.c: In function ‘f‘:']);

@@ -130,7 +130,7 @@ describe('a run', () => {
       deadline: undefined,
       dependsOn: [1],
     });
-    expect(agent.contextOf('app').env).toEqual({ BUILD_ID: '7' });
+    expect(agent.contextOf('app').env).toEqual({ SPANWRIGHT_BUILD_ID: 'run-1', BUILD_ID: '7' });
     await agent.finish('app');
     await outcome;
     expect(events.find((event) => event.type === 'job-finished')).toMatchObject({

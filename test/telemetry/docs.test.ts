@@ -75,7 +75,7 @@ async function runWorkerProgram(cwd: string): Promise<RunFolder> {
   };
   const graph = packageGraph(packages, rpms);
   const failingTests =
-    '[ "$name" = last ] || status=$check; echo "CHECK DONE x. EXIT STATUS ${status:-0}" > "$log"; printf %s "/rpms/$name.rpm"';
+    'status=0; [ "$name" = last ] || status=$check; echo "CHECK DONE x. EXIT STATUS $status" > "$log"; printf %s "/rpms/$name.rpm"';
   const run = new ToolkitRun(cwd, graph, shellWorker(cwd, failingTests));
   mkdirSync(join(cwd, 'work/built-1.0-1'));
   mkdirSync(join(rpms, 'x86_64'), { recursive: true });

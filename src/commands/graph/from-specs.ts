@@ -10,16 +10,18 @@ import { readPackageRecords } from '../../graph/read-records';
 import {
   type PackageGraph,
   type PackageGraphNotice,
+  type PackageGraphOptions,
   packageGraph,
   packageGraphNoticeText,
 } from '../../rpm/package-graph';
 import type { RunTool } from '../../rpm/run-tool';
 import { specFilesIn } from '../../rpm/spec-files';
-import { recordsFromSpecs, type SpecRecordsOptions } from '../../rpm/spec-records';
+import { recordsFromSpecs } from '../../rpm/spec-records';
 import { RunnerPool } from '../../scheduler/runner/runner-pool';
 import { runToolWith } from '../../scheduler/runner/runner-tool';
 import { describeSystemError, UserError } from '../../util/user-error';
 import type { Command, CommandIo } from '../command';
+import { packageGraphOptions, SPEC_FLAGS, specRecordsOptions } from '../spec-flags';
 import { count, printable } from './show';
 
 export const GRAPH_FROM_SPECS_COMMAND: Command = {
@@ -54,28 +56,7 @@ export const GRAPH_FROM_SPECS_COMMAND: Command = {
         help: "Folder that source RPMs are in. Default: rpm's %{_srcrpmdir}.",
       },
       { kind: 'string', name: 'arch', help: "Architecture to build for. Default: this machine's." },
-      { kind: 'string', name: 'dist-tag', placeholder: 'TAG', help: 'What %{dist} is, such as .azl3.' },
-      {
-        kind: 'words',
-        name: 'define',
-        placeholder: "'NAME=VALUE...'",
-        help: 'Macros for rpmspec. A value with blanks goes into a file for --macros.',
-      },
-      { kind: 'existing-file', name: 'macros', placeholder: 'FILE', help: 'File of macros for rpmspec to load.' },
-      { kind: 'bool', name: 'tests', help: 'Give specs with a %check a test. Default; --no-tests leaves tests out.' },
-      {
-        kind: 'words',
-        name: 'assume-provided',
-        placeholder: "'NAME...'",
-        help: 'Regard these names as there where no spec provides them, such as gcc; * stands for any characters.',
-      },
-      {
-        kind: 'bool',
-        name: 'host-provides',
-        help:
-          "Regard as there what this machine has: by rpm's database, dpkg's, files and pkg-config. For a name in " +
-          'parentheses, a package that turns out to provide it goes first.',
-      },
+      ...SPEC_FLAGS,
       {
         kind: 'bool',
         name: 'resolve-cycles',
@@ -137,7 +118,7 @@ async function readInputs(flags: FlagValues, runTool: RunTool): Promise<Inputs> 
     else lists.push(readPackageRecords(input));
   }
   if (specs.size === 0) return { records: lists.flat(), notices: [] };
-  const read = await recordsFromSpecs([...specs], specOptions(flags), runTool);
+  const read = await recordsFromSpecs([...specs], specRecordsOptions(flags), runTool);
   return { records: [...lists.flat(), ...read.records], notices: read.notices };
 }
 
@@ -149,31 +130,9 @@ function isFolder(input: string): boolean {
   }
 }
 
-function specOptions(flags: FlagValues): SpecRecordsOptions {
-  const dist = flags.optionalString('dist-tag');
+function graphOptions(flags: FlagValues): PackageGraphOptions {
   return {
-    rpmDir: flags.optionalString('rpm-dir'),
-    srpmDir: flags.optionalString('srpm-dir'),
-    arch: flags.optionalString('arch'),
-    macrosFile: flags.optionalString('macros'),
-    defines: { ...(dist && { dist }), ...definitions(flags.words('define')) },
-  };
-}
-
-function definitions(words: readonly string[]): Record<string, string> {
-  const pairs = words.map((word) => {
-    const [, name, value] = /^(\w+)=(.*)$/.exec(word) ?? [];
-    if (name === undefined) throw new UserError(`flag '--define': expected NAME=VALUE, got '${word}'`);
-    return [name, value as string];
-  });
-  return Object.fromEntries(pairs) as Record<string, string>;
-}
-
-function graphOptions(flags: FlagValues) {
-  return {
-    tests: !flags.given.has('tests') || flags.bool('tests'),
-    assumeProvided: flags.words('assume-provided'),
-    hostProvides: flags.bool('host-provides'),
+    ...packageGraphOptions(flags),
     resolveCycles: !flags.given.has('resolve-cycles') || flags.bool('resolve-cycles'),
     onDisk: flags.words('assume-on-disk'),
   };

@@ -10,7 +10,7 @@ import { CommandContent, outputsOf, workingDirectory } from './command-content';
 import { ExpectedRpms } from './expected-rpms';
 import { FileIdentities, type ShortIdentity, shortDigest } from './file-identities';
 import { filesUnder } from './files-under';
-import { differences, type Fingerprint, SECTIONS, sectionOf } from './fingerprint';
+import { differences, FAILED, type Fingerprint, isFailed, SECTIONS, sectionOf } from './fingerprint';
 import type { FingerprintStore } from './fingerprint-store';
 import type { Content, MadeFrom } from './job-content';
 import { InstalledRpms, PackageContent } from './package-content';
@@ -107,7 +107,12 @@ export class ContentRule implements RebuildRule {
 
   async jobDone(job: number, result: BuildResult): Promise<void> {
     const { options, jobs, graph } = this;
-    if (!result.ok || options.dryRun) return;
+    if (options.dryRun) return;
+    if (!result.ok) {
+      // A build that failed left no RPMs to reuse; a failed test would pass for one that had nothing to do.
+      if (jobs.isTest(job)) options.store.put(this.keyOf(job), FAILED);
+      return options.store.flushSoon();
+    }
     const node = jobs.firstNodeOf(job);
     this.rpms.lookAgain(node);
     if (graph.command(node)) this.commandHasRun = true;
@@ -143,6 +148,7 @@ export class ContentRule implements RebuildRule {
     if (untellable) return build(untellable);
     const before = options.store.fingerprintOf(this.keyOf(job));
     if (!before) return this.judgeUnknown(job, makings, made);
+    if (isFailed(before)) return build('it failed when it was last run');
     const changes = differences(before, { ...made, outputs: this.outputsNow(makings) });
     if (changes.length > 0) return build(inOneSentence(changes));
     const isCommand = graph.command(jobs.firstNodeOf(job)) !== undefined;

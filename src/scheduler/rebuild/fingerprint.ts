@@ -10,6 +10,13 @@ export type Section = (typeof SECTIONS)[number];
  */
 export type Fingerprint = { readonly [section in Section]?: string };
 
+/** Stands for a test that ran and failed, whatever it was made from. */
+export const FAILED: Fingerprint = {};
+
+export function isFailed(fingerprint: Fingerprint): boolean {
+  return Object.keys(fingerprint).length === 0;
+}
+
 /** The lines of a section. Names and contents hold no line ends; a tab in a name is as good as a space. */
 export function sectionOf(entries: Iterable<readonly [name: string, content: string]>): string {
   const lines: string[] = [];

@@ -32,7 +32,7 @@ export interface RebuildRule {
   decide(job: number): Decision;
   /** A node that runs nothing is done. */
   nodeDone(node: NodeId): void;
-  /** A job that was to be built has ended well. What needs it waits for what this gives. */
+  /** A job that was to be built has ended, well or not. What needs it waits for what this gives. */
   jobDone(job: number, result: BuildResult): void | Promise<void>;
 }
 

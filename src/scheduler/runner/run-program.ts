@@ -101,12 +101,6 @@ export function lastLines(path: string, maxLines: number, maxBytes = 64 * 1024):
   return lines.slice(-maxLines);
 }
 
-/** What stands behind the last newline of a file: empty where the file ends with one. */
-export function textAfterLastNewline(path: string): string {
-  const { text } = endOfFile(path, 1 << 20);
-  return text.slice(text.lastIndexOf('\n') + 1);
-}
-
 function endOfFile(path: string, maxBytes: number): { text: string; whole: boolean } {
   let fd: number;
   try {

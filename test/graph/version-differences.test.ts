@@ -1,0 +1,67 @@
+import { GraphBuilder, type NodeRecord } from '../../src/graph/graph';
+import { NodeState, NodeType } from '../../src/graph/node';
+import { readGraph } from '../../src/graph/read-graph';
+import { describeVersionDifferences, versionDifferences } from '../../src/graph/version-differences';
+import { describeWithSharedData, sharedData, toolkitSampleGraph } from '../support/graphs';
+
+const { LocalRun, RemoteRun } = NodeType;
+const graphOf = (...records: (Partial<NodeRecord> & { type?: NodeType })[]) => {
+  const builder = new GraphBuilder();
+  for (const record of records) builder.addNode({ type: LocalRun, state: NodeState.Meta, name: 'p', ...record });
+  return builder.build();
+};
+const choices = (...records: Parameters<typeof graphOf>) =>
+  versionDifferences(graphOf(...records)).map(({ wanted, toolkit, rpm }) => [
+    `${wanted.name}${wanted.condition}${wanted.version}`,
+    toolkit,
+    rpm,
+  ]);
+
+test.each([
+  ['a release candidate beside the release', '1.0', '1.0~rc1', 0],
+  ['a snapshot beside the next release', '1.0.1', '1.0^git1', 0],
+  ['letters beside digits', '1.9', '1.a', 0],
+])('of %s rpm takes the higher one', (_, higher, lower, rpm) => {
+  expect(choices({ version: higher }, { version: lower })).toEqual([['p', 1, rpm]]);
+});
+
+test('where both agree nothing is told', () => {
+  expect(choices({ version: '1.0' }, { version: '1.1' }, { version: '2:0' })).toEqual([]);
+  expect(versionDifferences(toolkitSampleGraph())).toEqual([]);
+});
+
+test('a wish that only one of the orders meets by a local package is told, once', () => {
+  const remote = { type: RemoteRun, condition: '>=', version: '1.0' };
+  expect(choices({ version: '1.0~rc1' }, remote, remote)).toEqual([
+    ['p', 0, 1],
+    ['p>=1.0', 0, 1],
+  ]);
+  const exact = { type: RemoteRun, condition: '<', version: '1.0' };
+  expect(choices({ version: '1.0~rc1' }, exact, exact)).toEqual([['p<1.0', 1, 0]]);
+});
+
+test('what is told is bounded', () => {
+  const graph = graphOf(
+    ...Array.from({ length: 12 }, (_, i) => [
+      { name: `p${i}`, version: '1' },
+      { name: `p${i}`, version: '1~rc' },
+    ]).flat(),
+  );
+  const lines = describeVersionDifferences(graph, versionDifferences(graph));
+  expect(lines).toHaveLength(12);
+  expect(lines[0]).toBe(
+    "rpm's order of versions chooses another package than the toolkit's for 12 of the names in this graph:",
+  );
+  expect(lines[1]).toBe(
+    "\t'p0:C:''V:'',C2:''V2:''': 'p0(1,):<ID:0 Type:Run State:Meta Rpm:> from '' in ''' by rpm's order, 'p0(1~rc,):<ID:1 Type:Run State:Meta Rpm:> from '' in ''' by the toolkit's",
+  );
+  expect(lines.at(-1)).toBe('\t...and 2 more');
+  expect(describeVersionDifferences(graph, [])).toEqual([]);
+});
+
+describeWithSharedData('the real graphs', () => {
+  test('are looked through', () => {
+    const graph = readGraph(sharedData('azurelinux-3.0-specs.dot.gz'));
+    for (const { toolkit, rpm } of versionDifferences(graph)) expect(toolkit).not.toBe(rpm);
+  });
+});
