@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { TELEMETRY_FLAGS } from '../../src/commands/shared-flags';
 import { Scheduler } from '../../src/scheduler/scheduler';
@@ -20,7 +20,7 @@ const CONTEXT_VARIABLES = ['TRACEPARENT', 'TRACESTATE', 'BAGGAGE'];
 let dir: string;
 /** What runs of every kind have left. */
 let spans: ReceivedSpan[];
-let folders: Record<'mixed' | 'worker' | 'cancelled' | 'unreadable', RunFolder>;
+let folders: Record<'mixed' | 'worker' | 'found' | 'cancelled' | 'unreadable', RunFolder>;
 let childVariables: Record<string, string>;
 let runsDirEntries: string[];
 
@@ -33,6 +33,7 @@ beforeAll(async () => {
   folders = {
     mixed: await runMixedBuild(inFolder('mixed')),
     worker: await runWorkerProgram(inFolder('worker')),
+    found: await runWithNamesFoundOut(inFolder('found')),
     cancelled: await runCancelledBuild(inFolder('cancelled')),
     unreadable: await runUnreadableGraph(inFolder('unreadable')),
   };
@@ -82,6 +83,43 @@ async function runWorkerProgram(cwd: string): Promise<RunFolder> {
   for (const name of ['reused', 'reused-too']) writeFileSync(join(rpms, `x86_64/${name}-1.0-1.x86_64.rpm`), '');
   const { code, stderr } = await run.run({ 'enable-telemetry': true, 'ignored-packages': 'ignored' });
   expect({ code, stderr }).toMatchObject({ code: 0 });
+  return RunFolder.latest(cwd);
+}
+
+/**
+ * One package turns out to provide a name that another needs, which cuts the graph down; licence files are looked at. The RPMs are empty: a
+ * program in the place of rpm answers for them.
+ */
+async function runWithNamesFoundOut(cwd: string): Promise<RunFolder> {
+  const packages = { provider: {}, wants: { needs: ['pkgconfig(found)'] }, other: { needs: ['wants'] } };
+  const graph = packageGraph(packages, join(cwd, 'rpms'));
+  const worker = shellWorker(
+    cwd,
+    'mkdir -p "$PWD/rpms/x86_64"; rpm="$PWD/rpms/x86_64/$name-1.0-1.x86_64.rpm"; : > "$rpm"; printf %s "$rpm"',
+  );
+  mkdirSync(join(cwd, 'bin'));
+  const rpm = join(cwd, 'bin/rpm');
+  writeFileSync(
+    rpm,
+    '#!/bin/sh\ncase "$*" in -qlPp*provider*) echo "pkgconfig(found) = 1";; -qlPp*) ;; *) exit 1;; esac\n',
+  );
+  chmodSync(rpm, 0o755);
+  for (const name of ['names', 'exceptions']) writeFileSync(join(cwd, `${name}.json`), '{}');
+  const run = new ToolkitRun(cwd, graph, worker);
+  const { code, stderr } = await run.run(
+    {
+      'enable-telemetry': true,
+      packages: 'wants',
+      workers: '1',
+      'license-check-mode': 'fatal',
+      'license-check-name-file': join(cwd, 'names.json'),
+      'license-check-exception-file': join(cwd, 'exceptions.json'),
+    },
+    { env: { PATH: `${join(cwd, 'bin')}:${process.env.PATH}` } },
+  );
+  expect(stderr).toContain('Created solvable subgraph with new implicit provide information');
+  expect(stderr).toContain('license check failed for some packages. See build summary for details');
+  expect(code).toBe(1);
   return RunFolder.latest(cwd);
 }
 
@@ -147,11 +185,19 @@ function named(cell = ''): string[] {
 const firstNamed = (cell?: string) => named(cell)[0] as string;
 const sorted = (names: Iterable<string>) => [...new Set(names)].sort();
 
-type Kind = 'scheduler.main' | 'scheduler.build_graph' | 'scheduler.worker' | 'attempt' | 'reused' | 'nothing to run';
+type Kind =
+  | 'scheduler.main'
+  | 'scheduler.build_graph'
+  | 'scheduler.worker'
+  | 'scheduler.license_check'
+  | 'attempt'
+  | 'reused'
+  | 'nothing to run';
 const KINDS: readonly Kind[] = [
   'scheduler.main',
   'scheduler.build_graph',
   'scheduler.worker',
+  'scheduler.license_check',
   'attempt',
   'reused',
   'nothing to run',
