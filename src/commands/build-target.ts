@@ -8,6 +8,8 @@ import { readGraph } from '../graph/read-graph';
 import { graphFromSpecFolder, packageGraphNoticeText } from '../rpm/package-graph';
 import type { RunTool } from '../rpm/run-tool';
 import { UserError } from '../util/user-error';
+import { withoutCycles } from './package-run';
+import { withKnownNames } from './known-names';
 import { packageGraphOptions, specRecordsOptions } from './spec-flags';
 
 export type AgentName = 'command-agent' | 'rpmbuild-agent' | 'test-agent';
@@ -41,7 +43,7 @@ export async function readBuildTarget(
   if (kind === 'commands' && agent === 'rpmbuild-agent') {
     throw new UserError(`${file}: rpmbuild-agent builds packages, and this graph is one of commands`);
   }
-  if (agent === 'rpmbuild-agent') return { kind, agent, ...packageGoal(graph, names) };
+  if (agent === 'rpmbuild-agent') return { kind, agent, ...packageGoal(withoutCycles(graph, onNotice), names) };
   if (names.length === 0) return { kind, agent, graph, goal: findGoal(graph, ALL_GOAL) };
   const members = names.map((name) => findNode(graph, name, file));
   const named =

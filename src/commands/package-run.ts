@@ -2,7 +2,9 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { FlagSpec, FlagValues } from '../config/flags';
+import type { Graph } from '../graph/graph';
 import type { ResolvedLists } from '../graph/package-lists';
+import { cycleFixText, resolveCycles } from '../graph/resolve-cycles';
 import { ProvidesQuery } from '../rpm/provides';
 import { RpmbuildAgent, type RpmbuildAgentOptions, type SandboxChoice } from '../scheduler/agents/rpmbuild';
 import { ContentRule } from '../scheduler/rebuild/content';
@@ -31,6 +33,17 @@ export function dynamicDependencies(
 ): RunOptions['dynamicDependencies'] {
   const query = new ProvidesQuery({ runTool: runToolWith(runners), parallel: availableParallelism(), onProblem });
   return { ask: (rpms, isWanted) => query.ask(rpms, isWanted), isOnDisk: existsSync, requested };
+}
+
+/**
+ * The graph without circles of dependencies.
+ *
+ * @throws UserError that tells every circle that cannot be resolved, and what would help
+ */
+export function withoutCycles(graph: Graph, onFix: (message: string) => void): Graph {
+  const resolved = resolveCycles(graph, { isOnDisk: existsSync });
+  for (const fix of resolved.fixes) onFix(cycleFixText(resolved.graph, fix));
+  return resolved.graph;
 }
 
 export type RebuildRuleName = 'always' | 'freshness' | 'content';

@@ -23,6 +23,7 @@ import {
   type RebuildRuleName,
   rebuildRule,
   rpmbuildAgent,
+  withoutCycles,
 } from './package-run';
 import { type RunBuildResult, runBuild, workerCount } from './run-build';
 import { SCHEDULER_SPEC } from './scheduler-flags';
@@ -159,7 +160,7 @@ class SchedulerCommand {
     const { flags, log } = this;
     let goal: BuildGoal;
     try {
-      const graph = readGraph(flags.string('input'));
+      const graph = withoutCycles(readGraph(flags.string('input')), (message) => log.info(message));
       goal = prepareBuildGoal(
         graph,
         {

@@ -1,4 +1,6 @@
 import { type JobView, jobName, type RunView } from '../report/run-view';
+import { writeFileAtomically } from '../util/atomic-file';
+import { UserError } from '../util/user-error';
 
 /** A stretch of time, and what it consisted of. Times are milliseconds since the epoch. */
 export interface TimedStep {
@@ -93,4 +95,19 @@ export function timestampLines(root: TimedStep): string {
   // Of what happens at one moment, a step stands before its parts and ends behind them: the order is stable.
   lines.sort((a, b) => a.time - b.time);
   return lines.map(({ record }) => `${JSON.stringify(record)}\n`).join('');
+}
+
+/** Writes the file of a run's times. Where it cannot be written, that is a warning: it must not change what came of the build. */
+export function writeTimestamps(
+  file: string,
+  view: RunView,
+  around: AroundTheRun,
+  warn: (message: string) => void,
+): void {
+  try {
+    writeFileAtomically(file, timestampLines(timestampTree(view, around)));
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    warn(error.message);
+  }
 }

@@ -63,7 +63,7 @@ class CutSearch {
         const worth = ([group, edges]: [number, number]) => edges / (costs[group] as number);
         const byWorth = [...counts].sort((a, b) => worth(b) - worth(a) || a[0] - b[0]);
         // Of many at a time some turn out not to be needed, but one at a time would take too long.
-        const share = components.edgesSeen > this.limit ? byWorth.length : Math.ceil(byWorth.length / 100);
+        const share = components.edgesSeen > this.limit ? byWorth.length : Math.ceil(byWorth.length / 1000);
         const taken = byWorth.slice(0, share);
         for (const [group] of taken) cut[group] = 1;
       }

@@ -1,7 +1,7 @@
 import { UserError } from '../util/user-error';
 import { contentOrder } from './content-order';
 import { CycleSearch } from './cycle-search';
-import { isAcyclic } from './cycles';
+import { isAcyclic, toolkitCycleText } from './cycles';
 import { EditableEdges } from './editable-edges';
 import type { Graph, NodeRecord } from './graph';
 import { findStuckKnots, type KnotReport, knotsMessage } from './knot-report';
@@ -217,4 +217,10 @@ class CycleResolver {
   private nodesOf(cycle: readonly number[]): NodeId[] {
     return [...cycle, cycle[0] as number].map((place) => this.edges.nodeAt(place));
   }
+}
+
+/** Tells of a fix in the toolkit's words. */
+export function cycleFixText(graph: Graph, { cycle, original, node }: CycleFix): string {
+  const about = graph.friendlyName(original ?? node);
+  return `Trying to fix circular dependency found:\t${toolkitCycleText(graph, cycle)}. Successful. Updated dependency for nodes depending on '${about}'.`;
 }

@@ -1,6 +1,6 @@
 import type { Graph } from './graph';
 import { type NodeId, NodeType } from './node';
-import { nodeText, versionedNameOf } from './node-text';
+import { versionedNameOf } from './node-text';
 import { type PackageEntry, PackageLookup } from './package-lookup';
 import { type VersionedName, versionedNameText } from './versions';
 
@@ -40,19 +40,31 @@ export function describeVersionDifferences(
   limit = 10,
 ): string[] {
   if (differences.length === 0) return [];
-  const text = (node: NodeId | undefined) => (node === undefined ? 'nothing' : `'${nodeText(graph, node)}'`);
+  const text = (node: NodeId | undefined) => (node === undefined ? 'nothing' : describe(graph, node));
   const lines = differences
     .slice(0, limit)
     .map(
       (difference) =>
-        `\t'${versionedNameText(difference.wanted)}': ${text(difference.rpm)} by rpm's order, ${text(difference.toolkit)} by the toolkit's`,
+        `\t${inWords(difference.wanted)}: ${text(difference.rpm)} by rpm's order, ${text(difference.toolkit)} by the toolkit's`,
     );
   const more = differences.length - limit;
   return [
-    `rpm's order of versions chooses another package than the toolkit's for ${differences.length} of the names in this graph:`,
+    `rpm's order of versions chooses another package than the toolkit's for ${differences.length} of the look-ups in this graph:`,
     ...lines,
     ...(more > 0 ? [`\t...and ${more} more`] : []),
   ];
+}
+
+/** `zlib >= 1.2, < 2`. */
+function inWords({ name, condition, version, sCondition, sVersion }: VersionedName): string {
+  const half = (c: string, v: string) => (v === '' ? '' : ` ${c || '='} ${v}`);
+  const [first, second] = [half(condition, version), half(sCondition, sVersion)];
+  return `${name}${first}${first && second && ','}${second}`;
+}
+
+function describe(graph: Graph, node: NodeId): string {
+  const from = graph.type(node) === NodeType.RemoteRun ? ' from elsewhere' : '';
+  return `'${inWords(versionedNameOf(graph, node))}'${from}`;
 }
 
 function* lookUps(graph: Graph): Generator<VersionedName> {

@@ -2,7 +2,7 @@ import { unsolvedImplicitNodes } from '../graph/goals';
 import type { Graph } from '../graph/graph';
 import type { NodeId } from '../graph/node';
 import { type Provide, type ProvidedName, satisfiedBy, tieToProviders, wantedNames } from '../graph/provided-names';
-import { resolveCycles } from '../graph/resolve-cycles';
+import { cycleFixText, resolveCycles } from '../graph/resolve-cycles';
 import { UserError } from '../util/user-error';
 import type { JobId, Plan } from './plan';
 
@@ -109,10 +109,7 @@ export class DynamicDependencies {
     try {
       const resolved = resolveCycles(graph, { isOnDisk: this.options.isOnDisk });
       if (!this.plan.circleIn(resolved.graph)) {
-        for (const fix of resolved.fixes) {
-          const members = fix.cycle.map((node) => `{${resolved.graph.friendlyName(node)}}`).join(' --> ');
-          this.listener.cycleBroken(`Trying to fix circular dependency found:\t${members}`);
-        }
+        for (const fix of resolved.fixes) this.listener.cycleBroken(cycleFixText(resolved.graph, fix));
         return resolved.graph;
       }
       message = 'packages of one SRPM would wait for each other';

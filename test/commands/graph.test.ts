@@ -228,6 +228,13 @@ knot 1: 4 nodes (LocalRun 2, LocalBuild 2), a build cycle of 2 builds
 
 knot 2: 2 nodes (LocalRun 2), only run nodes
   x-1.0-1-RUN<Meta> -> y-1.0-1-RUN<Meta> -> x-1.0-1-RUN<Meta>
+
+A build is refused: unfixable circular dependency in dependency graph ({app-1.0-1-BUILD<Build>} --> {app-1.0-1-RUN<Meta>} --> {lib-1.0-1-BUILD<Build>} --> {lib-1.0-1-RUN<Meta>} --> {app-1.0-1-BUILD<Build>})
+What is on disk breaks none of the cycles of a knot:
+knot 1: 4 nodes of app-1.0-1.src.rpm, lib-1.0-1.src.rpm
+  app (build) needs lib, lib (build) needs app
+  it would be broken by 1 more RPM file on disk (the fewest that would do):
+    app-1.0-1.src.rpm needs lib of lib-1.0-1.src.rpm; missing: lib-1.0-1.rpm
 `);
   });
 

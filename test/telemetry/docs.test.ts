@@ -91,11 +91,19 @@ async function runWorkerProgram(cwd: string): Promise<RunFolder> {
  * program in the place of rpm answers for them.
  */
 async function runWithNamesFoundOut(cwd: string): Promise<RunFolder> {
-  const packages = { provider: {}, wants: { needs: ['pkgconfig(found)'] }, other: { needs: ['wants'] } };
+  const packages = {
+    provider: {},
+    wants: { needs: ['pkgconfig(found)'] },
+    other: { needs: ['wants'] },
+    more: {},
+    most: {},
+    much: {},
+  };
   const graph = packageGraph(packages, join(cwd, 'rpms'));
   const worker = shellWorker(
     cwd,
-    'mkdir -p "$PWD/rpms/x86_64"; rpm="$PWD/rpms/x86_64/$name-1.0-1.x86_64.rpm"; : > "$rpm"; printf %s "$rpm"',
+    `case "$name" in m*) until grep -q 'Created solvable' run.log; do sleep 0.05; done;; esac
+    mkdir -p "$PWD/rpms/x86_64"; rpm="$PWD/rpms/x86_64/$name-1.0-1.x86_64.rpm"; : > "$rpm"; printf %s "$rpm"`,
   );
   mkdirSync(join(cwd, 'bin'));
   const rpm = join(cwd, 'bin/rpm');
@@ -110,7 +118,8 @@ async function runWithNamesFoundOut(cwd: string): Promise<RunFolder> {
     {
       'enable-telemetry': true,
       packages: 'wants',
-      workers: '1',
+      workers: '2',
+      'log-file': join(cwd, 'run.log'),
       'license-check-mode': 'fatal',
       'license-check-name-file': join(cwd, 'names.json'),
       'license-check-exception-file': join(cwd, 'exceptions.json'),
@@ -354,7 +363,7 @@ describe('the files', () => {
   });
 
   test('the journal has the events of the table, with their fields', () => {
-    const journals = (['mixed', 'worker', 'cancelled'] as const).flatMap((name) => folders[name].events());
+    const journals = (['mixed', 'worker', 'found', 'cancelled'] as const).flatMap((name) => folders[name].events());
     for (const row of rowsBelow('`events.ndjson`')) {
       const [type, fields] = [firstNamed(row.type), named(row.fields)];
       const of = journals.filter((event) => event.type === type);

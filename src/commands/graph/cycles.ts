@@ -1,8 +1,11 @@
+import { existsSync } from 'node:fs';
 import type { FlagValues } from '../../config/flags';
 import { cycleIn, findKnots } from '../../graph/cycles';
 import type { Graph } from '../../graph/graph';
+import type { KnotReport } from '../../graph/knot-report';
 import { NODE_TYPE_NAMES, type NodeId, NodeType } from '../../graph/node';
 import { readGraph } from '../../graph/read-graph';
+import { type CycleFix, resolveCycles, UnresolvableCyclesError } from '../../graph/resolve-cycles';
 import { jobLabel } from '../../graph/stats';
 import { JobTable } from '../../scheduler/job-table';
 import { Plan } from '../../scheduler/plan';
@@ -17,7 +20,9 @@ export const GRAPH_CYCLES_COMMAND: Command = {
     arguments: ['FILE'],
     flags: [JSON_FLAG],
     notes: [
-      'A knot is a set of nodes that all need each other. Of each, a shortest cycle through one of its nodes is shown.',
+      'A knot is a set of nodes that all need each other. Of each, a shortest cycle through one of its nodes is shown. Then it is told how a build',
+      'resolves them: run nodes become one, and builds are cut loose from packages whose RPMs are all on disk. Where that does not do, the fewest',
+      'RPM files are named that would.',
     ],
   },
   run: cycles,
@@ -36,14 +41,37 @@ function cycles(flags: FlagValues, io: CommandIo): number {
   const knots = knotsOf(graph);
   const jobs = JobTable.of(graph);
   if (flags.bool('json')) {
-    io.stdout.write(toJson({ file, knots: knots.map((knot) => knotJson(graph, jobs, knot)) }));
+    io.stdout.write(toJson({ file, knots: knots.map((knot) => knotJson(graph, jobs, knot)), ...resolutionOf(graph) }));
   } else if (knots.length === 0) {
     io.stdout.write('no cycles\n');
   } else {
     const blocks = knots.map((knot, i) => `knot ${i + 1}: ${knotText(graph, jobs, knot)}`);
-    io.stdout.write(`${[count(knots.length, 'knot'), ...blocks].join('\n\n')}\n`);
+    io.stdout.write(`${[count(knots.length, 'knot'), ...blocks, resolutionText(graph)].join('\n\n')}\n`);
   }
   return knots.length === 0 ? 0 : 1;
+}
+
+interface Resolution {
+  readonly fixes: readonly CycleFix[];
+  /** Knots that a build could not resolve. */
+  readonly stuck: readonly KnotReport[];
+  readonly message?: string;
+}
+
+function resolutionOf(graph: Graph): Resolution {
+  try {
+    return { fixes: resolveCycles(graph, { isOnDisk: existsSync }).fixes, stuck: [] };
+  } catch (error) {
+    if (!(error instanceof UnresolvableCyclesError)) throw error;
+    return { fixes: [], stuck: error.knots, message: error.message };
+  }
+}
+
+function resolutionText(graph: Graph): string {
+  const { fixes, message } = resolutionOf(graph);
+  if (message !== undefined) return `A build is refused: ${message}`;
+  const ofKind = (kind: CycleFix['kind']) => count(fixes.filter((fix) => fix.kind === kind).length, 'fix');
+  return `A build resolves them: ${ofKind('run-only')} of run nodes that become one, ${ofKind('prebuilt')} by RPMs on disk.`;
 }
 
 function knotsOf(graph: Graph): Knot[] {

@@ -1,0 +1,49 @@
+import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import type { Graph } from '../graph/graph';
+import { type NodeId, NodeType } from '../graph/node';
+import { type ProvidedName, satisfiedBy, tieToProviders, wantedNames } from '../graph/provided-names';
+import { resolveCycles } from '../graph/resolve-cycles';
+import { ProvidesQuery } from '../rpm/provides';
+import type { RunTool } from '../rpm/run-tool';
+import { UserError } from '../util/user-error';
+
+/**
+ * Ties names that only built RPMs provide to the packages whose RPMs, left by an earlier run, provide them. So the order is right from
+ * the start, a run for some packages builds no others, and who is blocked by a failure is told by which.
+ *
+ * An RPM of the same name, version and release is taken to provide what it did. What no RPM on disk provides stays open for the run
+ * to find out, and so does all of it where it would close a circle that nothing can cut.
+ */
+export async function withKnownNames(
+  graph: Graph,
+  runTool: RunTool,
+  onProblem: (message: string) => void,
+): Promise<Graph> {
+  const wanted = wantedNames(graph, () => true);
+  if (wanted.size === 0) return graph;
+  const rpms = rpmsOnDisk(graph);
+  const query = new ProvidesQuery({ runTool, parallel: availableParallelism(), onProblem });
+  const provides = await query.ask(rpms, (name) => wanted.has(name));
+  const names = new Map<NodeId, ProvidedName>();
+  for (const rpm of rpms) {
+    for (const found of satisfiedBy(graph, wanted, rpm, provides.get(rpm) ?? [])) {
+      if (!names.has(found.node)) names.set(found.node, found);
+    }
+  }
+  if (names.size === 0) return graph;
+  try {
+    return resolveCycles(tieToProviders(graph, [...names.values()]).graph, { isOnDisk: existsSync }).graph;
+  } catch (error) {
+    if (error instanceof UserError) return graph;
+    throw error;
+  }
+}
+
+function rpmsOnDisk(graph: Graph): string[] {
+  const rpms = new Set<string>();
+  for (let node = 0; node < graph.size; node++) {
+    if (graph.types[node] === NodeType.LocalRun && graph.rpmPath(node) !== '') rpms.add(graph.rpmPath(node));
+  }
+  return [...rpms].filter((rpm) => existsSync(rpm));
+}
