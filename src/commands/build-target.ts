@@ -1,18 +1,29 @@
 import { statSync } from 'node:fs';
 import type { FlagValues } from '../config/flags';
 import { prepareBuildGoal } from '../graph/build-goal';
-import { ALL_GOAL, findGoal, withGoal } from '../graph/goals';
+import { checkPackages } from '../graph/check-packages';
+import { ALL_GOAL, findGoal, subgraph, withGoal } from '../graph/goals';
 import type { Graph } from '../graph/graph';
 import { type NodeId, NodeType } from '../graph/node';
+import { type PackageLists, resolveLists } from '../graph/package-lists';
 import { readGraph } from '../graph/read-graph';
 import { graphFromSpecFolder, packageGraphNoticeText } from '../rpm/package-graph';
 import type { RunTool } from '../rpm/run-tool';
 import { UserError } from '../util/user-error';
-import { withoutCycles } from './package-run';
 import { withKnownNames } from './known-names';
+import { withoutCycles } from './package-run';
 import { packageGraphOptions, specRecordsOptions } from './spec-flags';
 
 export type AgentName = 'command-agent' | 'rpmbuild-agent' | 'test-agent';
+
+const NO_LISTS: PackageLists = {
+  packages: [],
+  rebuildPackages: [],
+  ignoredPackages: [],
+  tests: [],
+  rerunTests: [],
+  ignoredTests: [],
+};
 
 /** What `spanwright build` is to build, and with what. */
 export interface BuildTarget {
@@ -43,7 +54,10 @@ export async function readBuildTarget(
   if (kind === 'commands' && agent === 'rpmbuild-agent') {
     throw new UserError(`${file}: rpmbuild-agent builds packages, and this graph is one of commands`);
   }
-  if (agent === 'rpmbuild-agent') return { kind, agent, ...packageGoal(withoutCycles(graph, onNotice), names) };
+  if (agent === 'rpmbuild-agent') {
+    const known = await withKnownNames(withoutCycles(graph, onNotice), runTool, onNotice);
+    return { kind, agent, ...packageGoal(known, names) };
+  }
   if (names.length === 0) return { kind, agent, graph, goal: findGoal(graph, ALL_GOAL) };
   const members = names.map((name) => findNode(graph, name, file));
   const named =
@@ -58,13 +72,20 @@ export function agentFor(flags: FlagValues): AgentName {
 
 /** Names of packages and specs, looked up as `scheduler --packages` does. */
 function packageGoal(graph: Graph, names: readonly string[]) {
-  const none = { rebuildPackages: [], ignoredPackages: [], tests: [], rerunTests: [], ignoredTests: [] };
-  const {
-    graph: prepared,
-    goal,
-    requested,
-  } = prepareBuildGoal(graph, { packages: names, ...none }, { extraLayers: 0, cachedImplicitWillDo: false });
+  const lists = { ...NO_LISTS, packages: names };
+  const given = names.length === 0 ? graph : withoutOtherTests(graph, lists);
+  const options = { extraLayers: 0, cachedImplicitWillDo: false };
+  const { graph: prepared, goal, requested } = prepareBuildGoal(given, lists, options);
   return { graph: prepared, goal, requested };
+}
+
+/** Who names packages means their tests, and no others. To the lists, no test at all is every test. */
+function withoutOtherTests(graph: Graph, lists: PackageLists): Graph {
+  const checked = checkPackages(graph);
+  const { builds } = resolveLists(checked.graph, checked.lookup, lists);
+  const named = new Set(builds.map((node) => checked.graph.srpmPath(node)));
+  const isWanted = (node: NodeId) => graph.type(node) !== NodeType.Test || named.has(graph.srpmPath(node));
+  return subgraph(graph, Array.from({ length: graph.size }, (_, node) => node).filter(isWanted)).graph;
 }
 
 async function readSpecFolder(

@@ -134,7 +134,9 @@ class BuildCommand {
         order: this.order(),
         rebuild: this.rebuildRule(target, simulated),
         holdCachedImplicit: isPackages,
-        dynamicDependencies: isPackages ? dynamicDependencies(runners, target.requested, onProblem) : undefined,
+        dynamicDependencies: isPackages
+          ? dynamicDependencies(runners, target.requested, 'toolkit', onProblem)
+          : undefined,
         stopOnFailure: flags.bool('stop-on-failure'),
         failOnTestFailure: flags.given.has('fail-on-test-failure')
           ? flags.bool('fail-on-test-failure')

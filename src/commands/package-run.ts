@@ -5,6 +5,7 @@ import type { FlagSpec, FlagValues } from '../config/flags';
 import type { Graph } from '../graph/graph';
 import type { ResolvedLists } from '../graph/package-lists';
 import { cycleFixText, resolveCycles } from '../graph/resolve-cycles';
+import type { VersionOrder } from '../graph/versions';
 import { ProvidesQuery } from '../rpm/provides';
 import { RpmbuildAgent, type RpmbuildAgentOptions, type SandboxChoice } from '../scheduler/agents/rpmbuild';
 import { ContentRule } from '../scheduler/rebuild/content';
@@ -29,10 +30,11 @@ export const SANDBOX_FLAG: FlagSpec = {
 export function dynamicDependencies(
   runners: RunnerPool,
   requested: number | undefined,
+  versionOrder: VersionOrder,
   onProblem: (message: string) => void,
 ): RunOptions['dynamicDependencies'] {
   const query = new ProvidesQuery({ runTool: runToolWith(runners), parallel: availableParallelism(), onProblem });
-  return { ask: (rpms, isWanted) => query.ask(rpms, isWanted), isOnDisk: existsSync, requested };
+  return { ask: (rpms, isWanted) => query.ask(rpms, isWanted), isOnDisk: existsSync, requested, versionOrder };
 }
 
 /**

@@ -7,6 +7,7 @@ import { describeVersionDifferences, versionDifferences } from '../graph/version
 import type { VersionOrder } from '../graph/versions';
 import type { ToolkitLogger } from '../util/toolkit-logger';
 import { UserError } from '../util/user-error';
+import { withoutCycles } from './package-run';
 
 /** By which rule versions are compared. */
 export function versionOrderOf(flags: FlagValues): VersionOrder {
@@ -19,7 +20,7 @@ export function versionOrderOf(flags: FlagValues): VersionOrder {
  * @throws UserError in the toolkit's words where the graph or the image configuration cannot be read, or a name is not in the graph
  */
 export function readBuildGoal(flags: FlagValues, log: ToolkitLogger): BuildGoal {
-  const graph = readInput(flags.string('input'));
+  const graph = withoutCycles(readInput(flags.string('input')), (message) => log.info(message));
   const imageConfig = flags.optionalString('image-config-file');
   const versionOrder = versionOrderOf(flags);
   if (versionOrder === 'rpm') {

@@ -2,8 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { FlagValues } from '../config/flags';
 import { telemetrySettings } from '../config/telemetry-settings';
 import { type ColorChoice, useColor } from '../config/terminal';
-import { type BuildGoal, prepareBuildGoal } from '../graph/build-goal';
-import { readGraph } from '../graph/read-graph';
+import { type BuildGoal } from '../graph/build-goal';
 import { logToolkitEvent } from '../report/toolkit-log';
 import type { BuildAgent } from '../scheduler/agent';
 import { ChrootAgent } from '../scheduler/agents/chroot';
@@ -23,13 +22,15 @@ import {
   type RebuildRuleName,
   rebuildRule,
   rpmbuildAgent,
-  withoutCycles,
 } from './package-run';
+import { startProfiling } from './profiling';
 import { type RunBuildResult, runBuild, workerCount } from './run-build';
 import { SCHEDULER_SPEC } from './scheduler-flags';
+import { readBuildGoal, versionOrderOf } from './scheduler-goal';
 import { reportRun, reservedRpms } from './scheduler-report';
 import { type Session, type SessionOptions, withSession } from './session';
 import { simulationFrom } from './simulation-flags';
+import { writeTimestamps } from './timestamps';
 
 /** The toolkit scheduler's command. Every handled failure is exit code 1, a signal too, as it is there. */
 export const SCHEDULER_COMMAND: Command = {
@@ -41,6 +42,7 @@ export const SCHEDULER_COMMAND: Command = {
       file: flags.optionalString('log-file'),
       color: useColor(flags.string('log-color') as ColorChoice, process.stderr),
     });
+    const profiling = startProfiling(flags, (message) => log.warn(message));
     try {
       return await new SchedulerCommand(flags, log).run();
     } catch (error) {
@@ -48,13 +50,11 @@ export const SCHEDULER_COMMAND: Command = {
       log.log('fatal', error.message);
       return 1;
     } finally {
+      await profiling.stop();
       log.close();
     }
   },
 };
-
-/** Flags whose work is not there yet. Ignoring them would be a lie. */
-const UNSUPPORTED = ['image-config-file'];
 
 class SchedulerCommand {
   private readonly workers: number;
@@ -78,17 +78,18 @@ class SchedulerCommand {
       // Before the graph is read: we are small now.
       if (flags.string('build-agent') !== 'test-agent') runners.warmUp(this.workers);
       const licenses = LicenseInspection.from(flags, runToolWith(runners));
-      const goal = this.readGoal();
+      const goal = readBuildGoal(flags, log);
+      const graphReadAt = Date.now();
       const result = await this.build(session, runners, goal, licenses);
-      return reportRun(result, flags, log, { reserved, licenses });
+      const reportingFrom = performance.now();
+      const exitCode = reportRun(result, flags, log, { reserved, licenses });
+      this.leaveTimestamps(result, graphReadAt, performance.now() - reportingFrom);
+      return exitCode;
     });
   }
 
   private check(): void {
     const { flags } = this;
-    for (const name of UNSUPPORTED) {
-      if (flags.bool(name) || flags.string(name)) throw new UserError(`--${name} is not supported yet`);
-    }
     for (const name of ['build-attempts', 'check-attempts']) {
       const value = flags.number(name);
       if (value <= 0) throw new UserError(`Value in --${name} must be greater than zero. Found ${value}.`);
@@ -97,12 +98,19 @@ class SchedulerCommand {
   }
 
   private async preview(): Promise<number> {
-    const goal = this.readGoal();
+    const goal = readBuildGoal(this.flags, this.log);
     const { graph, goal: node } = goal;
     return dryRun(
       { graph, goal: node, workers: this.workers, rebuild: this.rebuildRule(goal, true), order: this.order() },
       process.stdout,
     );
+  }
+
+  private leaveTimestamps({ view }: RunBuildResult, graphReadAt: number, reportingMs: number): void {
+    const file = this.flags.optionalString('timestamp-file');
+    if (file === undefined) return;
+    const around = { startedAt: performance.timeOrigin, graphReadAt, reportingMs };
+    writeTimestamps(file, view, around, (message) => this.log.warn(message));
   }
 
   private order(): 'critical-path' | 'fifo' {
@@ -156,49 +164,6 @@ class SchedulerCommand {
     if (tracing) this.log.debug(`Trace ${tracing.traceId}, files in ${directory?.path ?? 'no folder'}`);
   }
 
-  private readGoal(): BuildGoal {
-    const { flags, log } = this;
-    let goal: BuildGoal;
-    try {
-      const graph = withoutCycles(readGraph(flags.string('input')), (message) => log.info(message));
-      goal = prepareBuildGoal(
-        graph,
-        {
-          packages: flags.words('packages'),
-          rebuildPackages: flags.words('rebuild-packages'),
-          ignoredPackages: flags.words('ignored-packages'),
-          tests: flags.words('tests'),
-          rerunTests: flags.words('rerun-tests'),
-          ignoredTests: flags.words('ignored-tests'),
-        },
-        {
-          extraLayers: flags.number('extra-layers'),
-          cachedImplicitWillDo: flags.bool('optimize-with-cached-implicit') && !flags.bool('no-cache'),
-        },
-      );
-    } catch (error) {
-      if (error instanceof UserError && error.place?.file !== undefined) {
-        throw new UserError(`Failed to read DOT graph with error: ${error.message}`);
-      }
-      throw error;
-    }
-    const { unknownIgnored } = goal.lists;
-    if (unknownIgnored.length > 0) {
-      log.warn(`The following ignored items matched neither a spec nor a package name: [${unknownIgnored.join(' ')}]`);
-    }
-    this.logPruning(goal);
-    return goal;
-  }
-
-  private logPruning({ pruned, unsolved, graph }: BuildGoal): void {
-    const { log } = this;
-    if (pruned) return log.info('Successfully created solvable subgraph');
-    log.warn(`Found ${unsolved.length} unsolved implicit nodes, cannot optimize subgraph yet...`);
-    for (const node of unsolved.slice(0, 5)) log.warn(`\tUnsolvable node: ${graph.friendlyName(node)}`);
-    if (unsolved.length > 5) log.warn(`\t...and ${unsolved.length - 5} more`);
-    log.warn('Could not create solvable subgraph, forcing full package build');
-  }
-
   private build(
     session: Session,
     runners: RunnerPool,
@@ -232,7 +197,7 @@ class SchedulerCommand {
       holdCachedImplicit: !simulated,
       dynamicDependencies: simulated
         ? undefined
-        : dynamicDependencies(runners, goal.requested, (message) => log.warn(message)),
+        : dynamicDependencies(runners, goal.requested, versionOrderOf(flags), (message) => log.warn(message)),
       rebuild: this.rebuildRule(goal),
       buildGraphAttributes: this.buildGraphAttributes(goal),
       exitCodeOf: () => 1,

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import type { Graph, NodeRecord } from './graph';
 import { type NodeId, NodeState, NodeType } from './node';
-import { intervalOf, overlaps, type VersionedName } from './versions';
+import { intervalOf, overlaps, type VersionedName, type VersionOrder } from './versions';
 
 /** A name that an RPM provides: a capability, or the path of one of its files. */
 export interface Provide {
@@ -57,11 +57,12 @@ export function satisfiedBy(
   wanted: ReadonlyMap<string, readonly NodeId[]>,
   rpm: string,
   provides: readonly Provide[],
+  versionOrder: VersionOrder = 'toolkit',
 ): ProvidedName[] {
   const found = new Map<NodeId, ProvidedName>();
   for (const provide of provides) {
     for (const node of wanted.get(provide.name) ?? []) {
-      if (!found.has(node) && fits(graph, node, provide)) found.set(node, { node, provide, rpm });
+      if (!found.has(node) && fits(graph, node, provide, versionOrder)) found.set(node, { node, provide, rpm });
     }
   }
   return [...found.values()];
@@ -115,9 +116,12 @@ export function tieToProviders(graph: Graph, names: readonly ProvidedName[]): Ti
   return { graph: tied, gone, ties, strangers: [...strangers] };
 }
 
-function fits(graph: Graph, node: NodeId, { name, version, condition }: Provide): boolean {
+function fits(graph: Graph, node: NodeId, { name, version, condition }: Provide, order: VersionOrder): boolean {
   try {
-    return overlaps(intervalOf({ name, version, condition, sVersion: '', sCondition: '' }), intervalOf(wishOf(graph, node)));
+    return overlaps(
+      intervalOf({ name, version, condition, sVersion: '', sCondition: '' }, order),
+      intervalOf(wishOf(graph, node), order),
+    );
   } catch {
     // A version of no sense satisfies nobody.
     return false;

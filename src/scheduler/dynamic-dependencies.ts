@@ -3,6 +3,7 @@ import type { Graph } from '../graph/graph';
 import type { NodeId } from '../graph/node';
 import { type Provide, type ProvidedName, satisfiedBy, tieToProviders, wantedNames } from '../graph/provided-names';
 import { cycleFixText, resolveCycles } from '../graph/resolve-cycles';
+import type { VersionOrder } from '../graph/versions';
 import { UserError } from '../util/user-error';
 import type { JobId, Plan } from './plan';
 
@@ -19,6 +20,8 @@ export interface DynamicDependencyOptions {
    * only this is built. Default: nothing is cut.
    */
   readonly requested?: NodeId;
+  /** By which rule versions are compared. Default: the toolkit's. */
+  readonly versionOrder?: VersionOrder;
 }
 
 /** What the run must hear of. */
@@ -68,7 +71,13 @@ export class DynamicDependencies {
   learn(rpms: readonly string[], provides: ReadonlyMap<string, readonly Provide[]>): void {
     const names = new Map<NodeId, ProvidedName>();
     for (const rpm of rpms) {
-      for (const found of satisfiedBy(this.plan.graph, this.wanted, rpm, provides.get(rpm) ?? [])) {
+      for (const found of satisfiedBy(
+        this.plan.graph,
+        this.wanted,
+        rpm,
+        provides.get(rpm) ?? [],
+        this.options.versionOrder,
+      )) {
         if (!names.has(found.node) && this.plan.isOpen(found.node)) names.set(found.node, found);
       }
     }

@@ -185,6 +185,11 @@ export class RpmbuildAgent implements BuildAgent {
   }
 }
 
+/** What rpm did after installing, and before the tests, tells nothing of them. */
+function fromCheckOn(lines: readonly string[] | undefined): readonly string[] | undefined {
+  return lines?.slice(Math.max(0, lines.findLastIndex((line) => line.startsWith('Executing(%check)'))));
+}
+
 /** Lines that a build shows whose time was up: what it was doing then. */
 const LAST_LINES = 10;
 
@@ -197,7 +202,7 @@ async function explainByLog(failure: Failure, logPath: string, { signal }: Build
       return { ...failure, tail: lines, telling };
     }
     case 'check-failed':
-      return { ...failure, tail: (await readRelevantLines(logPath))?.lines };
+      return { ...failure, tail: fromCheckOn((await readRelevantLines(logPath))?.lines) };
     case 'cancelled':
       return signal.reason instanceof TimeIsUp ? { ...failure, tail: lastLines(logPath, LAST_LINES) } : failure;
     default:
