@@ -273,7 +273,7 @@ describe('a failure', () => {
     expect(agent.running).toEqual(['a', 'b']);
     news();
     await agent.fail('a');
-    expect(news()).toEqual(['failed (exit-non-zero) a on 1', 'blocked app by a']);
+    expect(news()).toEqual(['failed (exit-non-zero) a on 1', 'blocked app by a', 'notice']);
     expect(agent.running).toEqual(['b']);
     expect(agent.contextOf('b').signal.aborted).toBe(false);
     await agent.finish('b');
@@ -655,5 +655,83 @@ describe('many jobs', () => {
       expect({ seed, twice, early }).toEqual({ seed, twice: [], early: [] });
       expect(jobs.map((job) => ended.get(job))).toEqual(jobs.map((job) => expected[scheduler.jobs.firstNodeOf(job)]));
     }
+  });
+});
+
+describe('looking at what was made', () => {
+  const checked = (job: number, label: string) => ({
+    type: 'license-checked' as const,
+    time: 0,
+    startedAt: 0,
+    job,
+    label,
+    rpms: 1,
+    hasWarnings: false,
+    hasErrors: false,
+  });
+
+  test('inspections run beside the build and the end of the run waits for them', async () => {
+    const looked: (() => void)[] = [];
+    const { agent, news, outcome } = await startRun(graphOf('app -> lib'), {
+      inspect: ({ job, label }) =>
+        new Promise((resolve) => {
+          looked.push(() => resolve(checked(job, label)));
+        }),
+    });
+    await agent.finish('lib', ['/lib.rpm']);
+    await agent.finish('app', ['/app.rpm']);
+    expect(news()).not.toContain('run succeeded');
+    for (const end of looked) end();
+    expect((await outcome).status).toBe('succeeded');
+    expect(news()).toEqual(['license-checked', 'license-checked', 'run succeeded']);
+  });
+
+  test('is left out where nothing was made, and where it fails that is told and changes nothing', async () => {
+    const asked: string[] = [];
+    const { agent, events, outcome } = await startRun(graphOf('app -> lib'), {
+      inspect: ({ label }) => {
+        asked.push(label);
+        return Promise.reject(new Error('no disk'));
+      },
+    });
+    await agent.finish('lib');
+    await agent.finish('app', ['/app.rpm']);
+    expect((await outcome).status).toBe('succeeded');
+    expect(asked).toEqual(['app']);
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: 'notice', level: 'error', message: 'cannot look at the files of app: no disk' }),
+    );
+  });
+});
+
+describe('a package that was to come from a delta and was built after all', () => {
+  test('is installed from where it was built', async () => {
+    const { graph, at } = packagesOf('app -> lib', ['lib']);
+    const delta = graph.patched({
+      replace: new Map(
+        ['lib', 'build:lib'].map((name) => [
+          at(name),
+          { ...graph.record(at(name)), state: NodeState.Delta, rpmPath: '/cache/lib.rpm' },
+        ]),
+      ),
+    });
+    const { agent, outcome } = await startRun(delta);
+    await agent.finish('lib.src.rpm', ['/rpms/lib.rpm']);
+    expect(agent.requestOf('app.src.rpm').graph.rpmPath(at('lib'))).toBe('/rpms/lib.rpm');
+    await agent.finish('app.src.rpm');
+    expect((await outcome).status).toBe('succeeded');
+  });
+
+  test('under a path that another package has ends the run, and what it is is told', async () => {
+    const { graph, at } = packagesOf('app -> lib; other', ['lib']);
+    const delta = graph.patched({
+      replace: new Map([[at('build:lib'), { ...graph.record(at('build:lib')), state: NodeState.Delta }]]),
+    });
+    const { agent, outcome } = await startRun(delta);
+    await agent.finish('lib.src.rpm', ['/elsewhere/lib.rpm']);
+    await agent.finish('other.src.rpm');
+    const { status, gaveUpBecause } = await outcome;
+    expect(status).toBe('failed');
+    expect(gaveUpBecause).toContain("has unexpected path '/rpms/lib.rpm'");
   });
 });

@@ -187,7 +187,12 @@ export class RpmbuildAgent implements BuildAgent {
 
 /** What rpm did after installing, and before the tests, tells nothing of them. */
 function fromCheckOn(lines: readonly string[] | undefined): readonly string[] | undefined {
-  return lines?.slice(Math.max(0, lines.findLastIndex((line) => line.startsWith('Executing(%check)'))));
+  return lines?.slice(
+    Math.max(
+      0,
+      lines.findLastIndex((line) => line.startsWith('Executing(%check)')),
+    ),
+  );
 }
 
 /** Lines that a build shows whose time was up: what it was doing then. */

@@ -116,6 +116,8 @@ class Model {
   private readonly recorded = new Map<ModelNode, Recorded>();
   private readonly active: Request[] = [];
   private readonly failures = new Map<ModelNode, Request>();
+  /** By SRPM: the RPMs that the graph at hand, cut down or not, has of it. */
+  private readonly expected = new Map<string, string[]>();
   private readonly max: number;
   private readonly chance: () => number;
 
@@ -127,6 +129,8 @@ class Model {
   ) {
     this.max = flags.maxCascadingRebuilds ?? Number.POSITIVE_INFINITY;
     this.chance = world.chance ?? (() => 0);
+    for (const { srpm, rpm } of target.nodes)
+      if (srpm !== '' && rpm !== '') this.expected.set(srpm, [...(this.expected.get(srpm) ?? []), rpm]);
   }
 
   run(): ModelOutcome {
@@ -235,8 +239,7 @@ class Model {
   ): Request {
     const main = group[0] as ModelNode;
     const nodes = [...new Set(group)];
-    const expected = [...this.target.nodes].filter(({ srpm, rpm }) => srpm === main.srpm && rpm !== '' && srpm !== '');
-    const isMissing = expected.some(({ rpm }) => !this.world.isOnDisk(rpm));
+    const isMissing = this.expected.get(main.srpm)?.some((rpm) => !this.world.isOnDisk(rpm)) ?? false;
     if (isMissing || forced.has(main.record) || !mayUseCache)
       return { nodes, useCache: false, freshness: this.max, delta };
     let freshness = 0;
