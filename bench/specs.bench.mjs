@@ -1,5 +1,6 @@
 // The toolkit's default graph (SPECS: 30,167 nodes, 275,370 edges) through the scheduler command, whole process: with a worker
 // program that does nothing, simulated, with telemetry, and with every RPM on disk. Then each phase by itself.
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -28,8 +29,21 @@ const { Plan } = await import('../dist/scheduler/plan.js');
 const { SimulatedAgent } = await import('../dist/scheduler/agents/simulated.js');
 const { Scheduler } = await import('../dist/scheduler/scheduler.js');
 
-/** The same graph with every RPM path below a folder, and an empty file at each. */
-function withAllRpms(file, dir) {
+/** A real RPM of a hundred files, to stand at every path; where there is no rpmbuild, an empty file. */
+function sampleRpm(dir) {
+  const spec = join(dir, 'sample.spec');
+  const files = 'mkdir -p %{buildroot}/opt/sample; for i in $(seq 100); do echo $i > %{buildroot}/opt/sample/$i; done';
+  const tags = ['Name: sample', 'Version: 1', 'Release: 1', 'Summary: A sample', 'License: MIT', 'BuildArch: noarch'];
+  writeFileSync(
+    spec,
+    [...tags, '%description', 'A sample.', '%install', files, '%files', '/opt/sample', ''].join('\n'),
+  );
+  const { status } = spawnSync('rpmbuild', ['-bb', '--define', `_topdir ${dir}`, spec]);
+  return status === 0 ? readFileSync(join(dir, 'RPMS/noarch/sample-1-1.noarch.rpm')) : '';
+}
+
+/** The same graph with every RPM path below a folder, and the same file at each. */
+function withAllRpms(file, dir, content) {
   const graph = readToolkitDot(gunzipSync(readFileSync(file)), file);
   const builder = new GraphBuilder(graph.info);
   const made = new Set();
@@ -39,7 +53,7 @@ function withAllRpms(file, dir) {
       record.rpmPath = join(dir, record.rpmPath);
       if (!made.has(dirname(record.rpmPath))) mkdirSync(dirname(record.rpmPath), { recursive: true });
       made.add(dirname(record.rpmPath));
-      writeFileSync(record.rpmPath, '');
+      writeFileSync(record.rpmPath, content);
     }
     builder.addNode(record);
   }
@@ -53,7 +67,7 @@ function withAllRpms(file, dir) {
 
 withTempDir((dir) => {
   const worker = fakeWorker(dir);
-  const present = withAllRpms(specs, join(dir));
+  const present = withAllRpms(specs, dir, sampleRpm(dir));
   const run = (name, graph, extra) => () => {
     const cwd = join(dir, name.replaceAll(/\W+/g, '-'));
     mkdirSync(cwd, { recursive: true });
@@ -77,7 +91,10 @@ withTempDir((dir) => {
       '--build-agent=test-agent',
       '--enable-telemetry',
     ]),
-    'every RPM on disk': run('present', present, chroot),
+    'every RPM on disk, and asked what it provides': run('present', present, chroot),
+    ...(worker
+      ? { '--rebuild-packages=m4 (1,391 builds)': run('m4', present, [...chroot, '--rebuild-packages=m4']) }
+      : {}),
     ...(existsSync(full) ? { 'full graph, test-agent': run('full', full, ['--build-agent=test-agent']) } : {}),
   };
   if (!worker) console.log('skipped: the worker program (no C compiler, or no source)');

@@ -26,6 +26,7 @@ export type {
   BuildRequest,
   BuildResult,
   BuildSuccess,
+  CheckEvidence,
   JobKind,
 } from './scheduler/agent';
 export { SimulatedAgent, type SimulatedAgentOptions } from './scheduler/agents/simulated';
