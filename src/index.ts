@@ -26,12 +26,11 @@ export type {
   BuildRequest,
   BuildResult,
   BuildSuccess,
-  CheckEvidence,
-  JobKind,
 } from './scheduler/agent';
 export { SimulatedAgent, type SimulatedAgentOptions } from './scheduler/agents/simulated';
 export type { BuildEvent, BuildListener } from './scheduler/events';
 export { describeFailure, type Failure, type FailureReason } from './scheduler/failure';
+export type { CheckEvidence, JobKind } from './scheduler/job-kind';
 export { CyclicPlanError } from './scheduler/plan-order';
 export { type RunOptions, type RunOutcome, Scheduler } from './scheduler/scheduler';
 export { SchedulerModule, type SchedulerModuleAsyncOptions } from './scheduler/scheduler.module';

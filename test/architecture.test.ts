@@ -17,6 +17,7 @@ const WALLS: Readonly<Record<string, readonly string[]>> = {
     'graph',
     'license/findings',
     'scheduler/agent',
+    'scheduler/job-kind',
     'scheduler/events',
     'scheduler/failure',
     'scheduler/job-table',

@@ -1,4 +1,4 @@
-import type { CommandSpec } from '../config/flags';
+import type { CommandSpec } from '../config/flag-spec';
 import { SANDBOX_FLAG } from './package-run';
 import { ORDER_FLAG, PREVIEW_FLAGS, TELEMETRY_FLAGS } from './shared-flags';
 import { SIMULATION_FLAGS } from './simulation-flags';

@@ -1,4 +1,5 @@
-import type { CommandSpec, FlagValues } from '../config/flags';
+import type { CommandSpec } from '../config/flag-spec';
+import type { FlagValues } from '../config/flags';
 
 /** Where a command's answer and its talk go. What it was asked for goes to `stdout`, all else to `stderr`. */
 export interface CommandIo {

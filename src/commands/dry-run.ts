@@ -9,7 +9,7 @@ import { makeScheduler } from './make-scheduler';
 /**
  * Goes through a run without building anything and prints what it would do, in order, with the reason for each.
  *
- * @returns the exit code: 0 where everything could be built, else 1
+ * @returns the exit code: 0 where everything could be built, as far as that is known, else 1
  */
 export async function dryRun(
   options: Omit<RunOptions, 'agent' | 'runId' | 'listeners' | 'clock'>,
@@ -17,6 +17,7 @@ export async function dryRun(
 ): Promise<number> {
   const view = new RunView();
   const lines: string[] = [];
+  let open = 0;
   const listener = (event: BuildEvent) => {
     view.apply(event);
     if (event.type === 'job-started') {
@@ -25,8 +26,13 @@ export async function dryRun(
     } else if (event.type === 'job-skipped') {
       lines.push(`would ${event.how === 'ignored' ? 'ignore' : 'reuse'} ${jobName(event)}: ${event.reason}`);
     } else if (event.type === 'job-blocked') {
-      const by = event.cause.kind === 'stopped' ? 'the end of the run' : event.cause.label;
-      lines.push(`blocked     ${jobName(event)}: by ${by}, which nobody provides`);
+      const { cause } = event;
+      const isOpen = cause.kind === 'unresolved' && scheduler.graph.isImplicit(cause.node);
+      if (isOpen) open++;
+      const how = isOpen ? 'not known' : 'blocked';
+      const by = cause.kind === 'stopped' ? 'the end of the run' : printable(cause.label);
+      const why = isOpen ? 'which only built RPMs can tell' : 'which nobody provides';
+      lines.push(`${how.padEnd(11)} ${jobName(event)}: by ${by}, ${why}`);
     }
   };
   const scheduler = makeScheduler({
@@ -38,7 +44,10 @@ export async function dryRun(
   });
   const { status } = await scheduler.run();
   const { cached, blocked } = view.counts;
-  lines.push(`${view.countOf('succeeded')} would be built or tested, ${cached} reused, ${blocked} blocked`);
+  const notKnown = open > 0 ? `, ${open} not known` : '';
+  lines.push(
+    `${view.countOf('succeeded')} would be built or tested, ${cached} reused, ${blocked - open} blocked${notKnown}`,
+  );
   out.write(`${lines.join('\n')}\n`);
-  return status === 'succeeded' ? 0 : 1;
+  return status === 'succeeded' || (open > 0 && blocked === open) ? 0 : 1;
 }

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import type { Graph } from '../graph/graph';
 import { type NodeId, NodeType } from '../graph/node';
 import { type ProvidedName, satisfiedBy, tieToProviders, wantedNames } from '../graph/provided-names';
+import { remainingGraph } from '../graph/remaining-graph';
 import { resolveCycles } from '../graph/resolve-cycles';
 import { ProvidesQuery } from '../rpm/provides';
 import type { RunTool } from '../rpm/run-tool';
@@ -33,7 +34,10 @@ export async function withKnownNames(
   }
   if (names.size === 0) return graph;
   try {
-    return resolveCycles(tieToProviders(graph, [...names.values()]).graph, { isOnDisk: existsSync }).graph;
+    const tied = tieToProviders(graph, [...names.values()]);
+    const gone = new Set(tied.gone);
+    const nodes = Array.from({ length: tied.graph.size }, (_, node) => node).filter((node) => !gone.has(node));
+    return resolveCycles(remainingGraph(tied.graph, nodes), { isOnDisk: existsSync }).graph;
   } catch (error) {
     if (error instanceof UserError) return graph;
     throw error;

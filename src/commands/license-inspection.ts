@@ -17,6 +17,8 @@ export class LicenseInspection {
   private readonly checker: LicenseChecker;
   private readonly clock = new SystemClock();
   private broken: string | undefined;
+  /** RPMs that nobody has looked into, be it that nobody could or that there was no time. */
+  private readonly unchecked = new Set<string>();
 
   private constructor(
     private readonly flags: FlagValues,
@@ -53,6 +55,7 @@ export class LicenseInspection {
 
   async inspect({ job, label, files }: InspectedJob): Promise<LicenseChecked | undefined> {
     const rpms = files.filter((path) => basename(path).endsWith('.rpm'));
+    for (const rpm of rpms) this.unchecked.add(rpm);
     if (rpms.length === 0 || this.broken !== undefined) return undefined;
     const startedAt = this.clock.now();
     let found: readonly RpmFindings[];
@@ -64,6 +67,7 @@ export class LicenseInspection {
       return undefined;
     }
     for (const findings of found) this.findings.push(findings);
+    for (const rpm of rpms) this.unchecked.delete(rpm);
     return {
       type: 'license-checked',
       time: this.clock.now(),
@@ -88,8 +92,20 @@ export class LicenseInspection {
   }
 
   writeResults(): void {
-    const results = this.flags.optionalString('license-results-file');
-    if (results !== undefined) writeFileAtomically(results, licenseResultsJson(this.findings));
-    if (this.summaryFile !== undefined) writeFileAtomically(this.summaryFile, licenseSummary(this.findings, this.mode));
+    const file = this.flags.optionalString('license-results-file');
+    if (file !== undefined) writeFileAtomically(file, licenseResultsJson(this.findings));
+  }
+
+  writeSummary(): void {
+    if (this.summaryFile === undefined) return;
+    const summary = licenseSummary(this.findings, this.mode);
+    writeFileAtomically(this.summaryFile, this.unchecked.size === 0 ? summary : this.withUnchecked(summary));
+  }
+
+  /** That nothing was found where nobody has looked is not to be read as that all is well. */
+  private withUnchecked(summary: string): string {
+    const why = this.broken ?? 'the run was stopped before';
+    const told = this.findings.some((one) => hasErrors(one, this.mode) || hasWarnings(one, this.mode)) ? summary : '';
+    return `${told}ERROR: not checked: ${this.unchecked.size} RPMs (${why})\n`;
   }
 }

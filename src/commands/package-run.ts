@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { FlagSpec, FlagValues } from '../config/flags';
+import type { FlagSpec } from '../config/flag-spec';
+import type { FlagValues } from '../config/flags';
 import type { Graph } from '../graph/graph';
 import type { ResolvedLists } from '../graph/package-lists';
 import { cycleFixText, resolveCycles } from '../graph/resolve-cycles';

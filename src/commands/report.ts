@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CommandSpec } from '../config/flags';
+import type { CommandSpec } from '../config/flag-spec';
 import { type ColorChoice, useColor } from '../config/terminal';
 import { perfettoTrace } from '../report/perfetto';
 import { resultsCsv, resultsJson } from '../report/results';

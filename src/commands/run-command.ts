@@ -1,4 +1,5 @@
-import { type CommandSpec, helpText, parseFlags } from '../config/flags';
+import type { CommandSpec } from '../config/flag-spec';
+import { helpText, parseFlags } from '../config/flags';
 import { UserError } from '../util/user-error';
 import type { Command } from './command';
 

@@ -1,4 +1,4 @@
-import type { CommandSpec, FlagSpec } from '../config/flags';
+import type { CommandSpec, FlagSpec } from '../config/flag-spec';
 import { VERSION_ORDERS } from '../graph/versions';
 import { SANDBOX_FLAG } from './package-run';
 import { ORDER_FLAG, PREVIEW_FLAGS, TELEMETRY_FLAGS } from './shared-flags';

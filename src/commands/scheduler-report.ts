@@ -46,6 +46,7 @@ export function reportRun(
     () => writeFileAtomically(flags.string('output-build-state-csv-file'), stateCsv(outcome.graph, jobs, view)),
     () => writeGraph(left, flags.string('output'), formatOf(flags.string('output'))),
     () => licenses?.writeResults(),
+    () => licenses?.writeSummary(),
   ];
   // Each on its own: a report that cannot be written must not keep the others from being written.
   const wroteAll = writes.map((write) => attempt(write, log)).every(Boolean);

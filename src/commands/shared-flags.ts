@@ -1,4 +1,4 @@
-import type { FlagSpec } from '../config/flags';
+import type { FlagSpec } from '../config/flag-spec';
 
 /** Flags that both commands have, under the same names. */
 export const TELEMETRY_FLAGS: readonly FlagSpec[] = [

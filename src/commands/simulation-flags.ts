@@ -1,4 +1,5 @@
-import type { FlagSpec, FlagValues } from '../config/flags';
+import type { FlagSpec } from '../config/flag-spec';
+import type { FlagValues } from '../config/flags';
 import type { BuildAgent } from '../scheduler/agent';
 import { SimulatedAgent } from '../scheduler/agents/simulated';
 import { SimulatedDurations } from '../scheduler/durations';

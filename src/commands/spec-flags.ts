@@ -1,4 +1,5 @@
-import type { FlagSpec, FlagValues } from '../config/flags';
+import type { FlagSpec } from '../config/flag-spec';
+import type { FlagValues } from '../config/flags';
 import type { PackageGraphOptions } from '../rpm/package-graph';
 import type { SpecRecordsOptions } from '../rpm/spec-records';
 import { UserError } from '../util/user-error';

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { parseDuration } from '../util/duration';
 import { parseUint64, parseWholeNumber } from '../util/go-numbers';
 import { describeSystemError, UserError } from '../util/user-error';
-import type { FlagSpec } from './flags';
+import type { FlagSpec } from './flag-spec';
 
 /** The greatest 64-bit number, which stands for no limit. */
 export const NO_LIMIT = (1n << 64n) - 1n;

@@ -1,6 +1,6 @@
-import type { CheckEvidence, JobKind } from '../scheduler/agent';
 import type { BuildEvent, JobBlocked, JobFacts, LicenseChecked, RunFinished, RunStarted } from '../scheduler/events';
 import type { Failure } from '../scheduler/failure';
+import type { CheckEvidence, JobKind } from '../scheduler/job-kind';
 import { printable } from '../util/words';
 
 /** One attempt at a job. */

@@ -1,5 +1,6 @@
 import type { Graph } from '../graph/graph';
-import type { JobKind } from '../scheduler/agent';
+import { NodeType } from '../graph/node';
+import type { JobKind } from '../scheduler/job-kind';
 import type { JobTable } from '../scheduler/job-table';
 import { compareTexts, type JobView, type RunView } from './run-view';
 import { classify, hasFailed, isUnfinished } from './toolkit-summary';
@@ -45,7 +46,8 @@ class Blockers {
 
   /**
    * Each token ends with a space, as in the toolkit's file. Tests are blamed on the tests, and builds on the builds, of the
-   * packages that are needed. A test is among its own blockers when it could not even start with its build.
+   * packages that are needed. A test is among its own blockers when it could not even start with its build, or
+   * needs what its build would have installed.
    */
   of(job: JobView): string {
     const { graph } = this;
@@ -53,7 +55,9 @@ class Blockers {
     for (const node of this.jobs.nodesOf(job.job)) {
       for (const dependency of graph.dependenciesOf(node)) {
         const label = srpmLabel(graph, dependency);
-        if (label === job.label && this.byKind.build.get(label)?.status !== 'blocked') continue;
+        // A test lets go of its build as soon as that can start, of what the build installs it does not.
+        const isOwnBuild = label === job.label && graph.types[dependency] === NodeType.LocalBuild;
+        if (isOwnBuild && this.byKind.build.get(label)?.status !== 'blocked') continue;
         const blocker = this.byKind[job.kind].get(label);
         if (blocker && hasFailed(blocker)) tokens.add(`${label}-FAIL `);
         else if (blocker && isUnfinished(blocker)) tokens.add(`${label}-UNBUILT `);

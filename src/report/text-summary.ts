@@ -24,6 +24,7 @@ export function textSummary(view: RunView, color: boolean): string[] {
   if (failed.length > 0) facts.push(colors.red(`${failed.length} failed`));
   if (blocked.length > 0) facts.push(colors.yellow(`${blocked.length} blocked`));
   if (stopped.length > 0) facts.push(colors.yellow(`${stopped.length} not built, as the run stopped`));
+  if (view.pruned && total > jobs.length) facts.push(`${total - jobs.length} not needed`);
   const status = view.end?.status ?? 'unfinished';
   const head = {
     succeeded: colors.green('Succeeded'),

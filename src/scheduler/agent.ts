@@ -3,9 +3,7 @@ import type { NodeId } from '../graph/node';
 import type { Clock } from '../util/clock';
 import type { BuildEvent } from './events';
 import type { Failure } from './failure';
-
-/** What a job does: build a package (or run a command), or run a package's tests. */
-export type JobKind = 'build' | 'test';
+import type { CheckEvidence, JobKind } from './job-kind';
 
 /** One job handed to an agent. */
 export interface BuildRequest {
@@ -37,12 +35,6 @@ export interface BuildContext {
   readonly env: Readonly<Record<string, string>>;
   emit(event: BuildEvent): void;
 }
-
-/**
- * How it is known that a package's tests passed: their log says so (`passed`), or it says nothing of them (`absent`): they were left
- * out, and count as passed.
- */
-export type CheckEvidence = 'passed' | 'absent';
 
 /** What came of a build. A failure is a value; an agent that throws has a bug. */
 export type BuildResult = BuildSuccess | BuildFailure;

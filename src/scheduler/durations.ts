@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { writeFileAtomically } from '../util/atomic-file';
 import { describeSystemError, UserError } from '../util/user-error';
-import type { JobKind } from './agent';
 import type { BuildEvent } from './events';
+import type { JobKind } from './job-kind';
 
 /** How long jobs take, in milliseconds, by kind and label. */
 export interface Durations {

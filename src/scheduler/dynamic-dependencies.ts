@@ -1,8 +1,15 @@
 import { unsolvedImplicitNodes } from '../graph/goals';
 import type { Graph } from '../graph/graph';
 import type { NodeId } from '../graph/node';
-import { type Provide, type ProvidedName, satisfiedBy, tieToProviders, wantedNames } from '../graph/provided-names';
-import { cycleFixText, resolveCycles } from '../graph/resolve-cycles';
+import {
+  type Provide,
+  type ProvidedName,
+  satisfiedBy,
+  type TiedGraph,
+  tieToProviders,
+  wantedNames,
+} from '../graph/provided-names';
+import { type CycleFix, cycleFixText, resolveCycles } from '../graph/resolve-cycles';
 import type { VersionOrder } from '../graph/versions';
 import { UserError } from '../util/user-error';
 import type { JobId, Plan } from './plan';
@@ -22,6 +29,13 @@ export interface DynamicDependencyOptions {
   readonly requested?: NodeId;
   /** By which rule versions are compared. Default: the toolkit's. */
   readonly versionOrder?: VersionOrder;
+}
+
+interface TiedWithoutCircles {
+  readonly tied: TiedGraph;
+  /** The tied graph, its circles resolved. */
+  readonly graph: Graph;
+  readonly fixes: readonly CycleFix[];
 }
 
 /** What the run must hear of. */
@@ -81,11 +95,7 @@ export class DynamicDependencies {
         if (!names.has(found.node) && this.plan.isOpen(found.node)) names.set(found.node, found);
       }
     }
-    if (names.size === 0) return;
-    // Together they cost one change of the graph; where some close a circle, one by one tells which.
-    const changed =
-      this.tie([...names.values()]) || [...names.values()].map((name) => this.tie([name], true)).includes(true);
-    if (!changed) return;
+    if (names.size === 0 || !this.tie([...names.values()])) return;
     this.refresh();
     this.prune();
   }
@@ -95,17 +105,16 @@ export class DynamicDependencies {
     this.wanted = wantedNames(this.plan.graph, (node) => this.plan.isOpen(node));
   }
 
-  private tie(names: readonly ProvidedName[], alone = false): boolean {
+  private tie(names: readonly ProvidedName[]): boolean {
     const { plan, listener } = this;
-    const tied = tieToProviders(plan.graph, names);
+    const { tied, graph, fixes } = this.tieWithoutCircles(names);
     for (const rpm of tied.strangers) {
       listener.refused(
         `failed to find suitable parent node for implicit provides (${rpm}): no package of the graph has this RPM`,
       );
     }
     if (tied.ties.length === 0) return false;
-    const graph = this.withoutCircles(tied.graph, alone ? names[0] : undefined);
-    if (!graph) return false;
+    for (const fix of fixes) listener.cycleBroken(cycleFixText(graph, fix));
     for (const { node, provider, rpm } of tied.ties) listener.provided(node, provider, rpm);
     listener.graphChanged(graph);
     const { blocked } = plan.adopt(graph, { gone: tied.gone });
@@ -113,26 +122,40 @@ export class DynamicDependencies {
     return true;
   }
 
-  private withoutCircles(graph: Graph, only: ProvidedName | undefined): Graph | undefined {
-    let message: string | undefined;
-    try {
-      const resolved = resolveCycles(graph, { isOnDisk: this.options.isOnDisk });
-      if (!this.plan.circleIn(resolved.graph)) {
-        for (const fix of resolved.fixes) this.listener.cycleBroken(cycleFixText(resolved.graph, fix));
-        return resolved.graph;
+  /**
+   * All names at once where that closes no circle. Else each is tried beside those that closed none: never alone, as names of one RPM that
+   * become one node must not become two.
+   */
+  private tieWithoutCircles(names: readonly ProvidedName[]): TiedWithoutCircles {
+    const together = this.attempt(names);
+    if (typeof together !== 'string') return together;
+    const { graph } = this.plan;
+    const kept: ProvidedName[] = [];
+    let last: TiedWithoutCircles = { tied: { graph, gone: [], ties: [], strangers: [] }, graph, fixes: [] };
+    for (const name of names) {
+      const more = this.attempt([...kept, name]);
+      if (typeof more === 'string') {
+        this.listener.refused(
+          `${graph.friendlyName(name.node)} is not tied to ${name.rpm}, which provides it, as that closes a circle: ${more}`,
+        );
+        continue;
       }
-      message = 'packages of one SRPM would wait for each other';
+      kept.push(name);
+      last = more;
+    }
+    return last;
+  }
+
+  /** @returns the circle in words where there is one that nothing resolves */
+  private attempt(names: readonly ProvidedName[]): TiedWithoutCircles | string {
+    const tied = tieToProviders(this.plan.graph, names);
+    try {
+      const { graph, fixes } = resolveCycles(tied.graph, { isOnDisk: this.options.isOnDisk });
+      return this.plan.circleIn(graph) ? 'packages of one SRPM would wait for each other' : { tied, graph, fixes };
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
-      message = error.message;
+      return error.message;
     }
-    if (only) {
-      const name = this.plan.graph.friendlyName(only.node);
-      this.listener.refused(
-        `${name} is not tied to ${only.rpm}, which provides it, as that closes a circle: ${message}`,
-      );
-    }
-    return undefined;
   }
 
   /** Cuts the run down to what was asked for, once nothing below that is open. */

@@ -1,5 +1,5 @@
-import type { CheckEvidence, JobKind } from './agent';
 import type { Failure } from './failure';
+import type { CheckEvidence, JobKind } from './job-kind';
 
 /*
  * Everything that can happen in a run, in one list. The journal writes it down, RunView folds it, telemetry counts it.

@@ -1,6 +1,6 @@
 import { formatGoDuration } from '../util/duration';
 import { unreachable } from '../util/unreachable';
-import type { BuildRequest, JobKind } from './agent';
+import type { JobKind } from './job-kind';
 
 /** Everything that a build can end with instead of success, with the facts a report needs. */
 export type Failure =
@@ -59,7 +59,11 @@ export type FailureReason = Failure['reason'];
  * What a job ends with whose time was up, at the latest of its attempts. What that one left of its output is kept. Tests that ran and
  * failed have failed, though there was no time to try them again.
  */
-export function timeoutFailure(limitMs: number, request: BuildRequest, last: Failure): Failure {
+export function timeoutFailure(
+  limitMs: number,
+  request: { readonly kind: JobKind; readonly attempt: number; readonly attempts?: number },
+  last: Failure,
+): Failure {
   const { attempt, attempts = attempt, kind } = request;
   const timeout = { limitMs, attempts: attempt, maxAttempts: attempts, kind, tail: failureTail(last) };
   if (last.reason !== 'check-failed') return { reason: 'timeout', ...timeout };

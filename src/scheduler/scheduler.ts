@@ -3,11 +3,12 @@ import type { Graph } from '../graph/graph';
 import { likelyProviders } from '../graph/likely-providers';
 import { NODE_TYPE_NAMES, type NodeId, NodeState, NodeType } from '../graph/node';
 import { type Clock, SystemClock } from '../util/clock';
-import type { BuildAgent, BuildResult, JobKind } from './agent';
+import type { BuildAgent, BuildResult } from './agent';
 import { DynamicDependencies, type DynamicDependencyOptions } from './dynamic-dependencies';
 import type { BuildEvent, BuildListener, JobFacts, LicenseChecked, RunFinished } from './events';
 import type { Failure } from './failure';
 import { directDependencies } from './job-dependencies';
+import type { JobKind } from './job-kind';
 import type { JobTable } from './job-table';
 import { type JobId, Plan } from './plan';
 import { ALWAYS_BUILD, type RebuildRule } from './rebuild/rebuild-rule';
@@ -162,7 +163,7 @@ export class Scheduler {
     } finally {
       await this.stopAgent();
     }
-    while (this.inspections.size > 0) await Promise.all(this.inspections);
+    while (this.inspections.size > 0 && !this.cancelled) await this.unlessCancelled(Promise.all(this.inspections));
     return this.finish();
   }
 
@@ -236,7 +237,8 @@ export class Scheduler {
     this.settling++;
     const answered = async () => {
       await before;
-      if (ask) ask.learn(files, await ask.ask(files));
+      const provides = ask && (await this.unlessCancelled(ask.ask(files)));
+      if (provides) ask.learn(files, provides);
     };
     answered()
       .catch((error) => this.notice('warning', `cannot learn what built RPMs provide: ${messageOf(error)}`))
@@ -246,6 +248,22 @@ export class Scheduler {
         this.advance();
       })
       .catch((bug) => this.crash(bug));
+  }
+
+  /** Undefined where the run is cancelled first: who was asked may never answer, and that must not keep the run from ending. */
+  private async unlessCancelled<T>(answer: Promise<T>): Promise<T | undefined> {
+    const { signal } = this.abort;
+    let giveUp = () => {};
+    const cancelled = new Promise<undefined>((resolve) => {
+      giveUp = () => resolve(undefined);
+      if (signal.aborted) giveUp();
+      else signal.addEventListener('abort', giveUp);
+    });
+    try {
+      return await Promise.race([answer, cancelled]);
+    } finally {
+      signal.removeEventListener('abort', giveUp);
+    }
   }
 
   private asksAbout(files: readonly string[]): boolean {
@@ -372,9 +390,14 @@ export class Scheduler {
     }
     const unresolved = this.plan.unresolved.map((node) => ({
       label: graph.friendlyName(node),
-      neededBy: [...graph.dependentsOf(node)]
-        .filter((other) => graph.types[other] !== NodeType.Goal)
-        .map((other) => graph.label(other)),
+      // One SRPM may have several nodes that need it.
+      neededBy: [
+        ...new Set(
+          [...graph.dependentsOf(node)]
+            .filter((other) => graph.types[other] !== NodeType.Goal)
+            .map((other) => graph.label(other)),
+        ),
+      ],
       couldComeFrom: likelyProviders(graph, node),
     }));
     const goalReached = this.goal === undefined ? complete : this.plan.isDone(this.goal);
@@ -495,7 +518,8 @@ export class Scheduler {
     if (!inspect || files.length === 0) return;
     const looked: Promise<void> = inspect({ job, label: this.labelOf(job), files })
       .then(
-        (event) => event && this.emit(event),
+        // The answer may come when the run was cancelled and nobody waits for it any more.
+        (event) => event && !this.ended && this.emit(event),
         (error) => this.notice('error', `cannot look at the files of ${this.labelOf(job)}: ${messageOf(error)}`),
       )
       .then(() => void this.inspections.delete(looked));

@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type CommandSpec, type FlagSpec, FlagValues, helpText, parseFlags } from '../../src/config/flags';
+import type { CommandSpec, FlagSpec } from '../../src/config/flag-spec';
+import { FlagValues, helpText, parseFlags } from '../../src/config/flags';
 import { UserError } from '../../src/util/user-error';
 
 const command: CommandSpec = {

@@ -1,5 +1,5 @@
 import { RunView } from '../../src/report/run-view';
-import type { JobKind } from '../../src/scheduler/agent';
+import type { JobKind } from '../../src/scheduler/job-kind';
 import type { BuildEvent, JobBlocked, JobFacts } from '../../src/scheduler/events';
 
 /** When the sample run starts. */

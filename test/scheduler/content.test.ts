@@ -105,6 +105,15 @@ describe('what a package is made from', () => {
     expect((await tree.run()).reasons.app).toBe('glibc.rpm, which it needs, changed');
   });
 
+  test.each([
+    ['app -> tool', 'app -> prebuilt:tool'],
+    ['app -> prebuilt:tool', 'app -> tool'],
+  ])('has not changed where only the stand-in of a circle is another: %s, then %s', async (then, now) => {
+    await new PackageTree(dir, 'tool').run();
+    await new PackageTree(dir, then).run();
+    expect(builtOf((await new PackageTree(dir, now).run()).lines)).toEqual([]);
+  });
+
   test('includes what its dependencies need to be installed, and nothing that they need to be built', async () => {
     const tree = new PackageTree(dir, 'app -> tool; tool => data; tool -> compiler');
     await tree.run();
@@ -164,6 +173,35 @@ describe('what is not known', () => {
     expect(reasons.core).toBe('its RPMs are there: they are taken as built from what is there now');
     appendFileSync(tree.path('specs/core/core.spec'), '# a remark\n');
     expect((await tree.run()).reasons.core).toBe('its spec changed');
+  });
+
+  test('RPMs are not, where what they need is built in the same run and is not what it was', async () => {
+    const tree = await builtTree();
+    rmSync(tree.store);
+    tree.write('specs/core/core.spec', 'makes something else\n');
+    const later = Date.now() / 1000 + 1000;
+    utimesSync(tree.path('specs/core/core.spec'), later, later);
+    const { lines, reasons } = await tree.run();
+    expect(lines).toEqual(['app cached', 'core built', 'lib built', 'other cached']);
+    expect(reasons.lib).toBe(
+      'nothing is known of how its RPMs were built, and core.rpm, which it needs, was built in this run',
+    );
+  });
+
+  test('RPMs are, where what they need comes out as it was', async () => {
+    const tree = await builtTree();
+    rmSync(tree.store);
+    const later = Date.now() / 1000 + 1000;
+    utimesSync(tree.path('specs/core/core.spec'), later, later);
+    expect(builtOf((await tree.run()).lines)).toEqual(['core']);
+  });
+
+  test('tests are run: RPMs that are there say nothing of them', async () => {
+    const tree = await builtTree('app; test:app');
+    rmSync(tree.store);
+    const { lines, reasons } = await tree.run();
+    expect(lines).toEqual(['app cached', 'test:app built']);
+    expect(reasons['test:app']).toBe('nothing is known of an earlier run of it');
   });
 
   test('RPMs that are older than a spec are not', async () => {

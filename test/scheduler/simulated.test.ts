@@ -1,4 +1,5 @@
-import type { BuildContext, BuildRequest, JobKind } from '../../src/scheduler/agent';
+import type { BuildContext, BuildRequest } from '../../src/scheduler/agent';
+import type { JobKind } from '../../src/scheduler/job-kind';
 import { RetryingAgent } from '../../src/scheduler/agents/retrying';
 import { SimulatedAgent, type SimulatedAgentOptions } from '../../src/scheduler/agents/simulated';
 import type { BuildEvent } from '../../src/scheduler/events';

@@ -1,4 +1,5 @@
-import type { FlagSpec, FlagValues } from '../../config/flags';
+import type { FlagSpec } from '../../config/flag-spec';
+import type { FlagValues } from '../../config/flags';
 import type { Graph } from '../../graph/graph';
 import { type NodeId, NodeType } from '../../graph/node';
 

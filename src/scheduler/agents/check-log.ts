@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { describeSystemError } from '../../util/user-error';
-import type { CheckEvidence } from '../agent';
 import type { Failure } from '../failure';
+import type { CheckEvidence } from '../job-kind';
 
 export type CheckResult = CheckEvidence | Extract<Failure, { reason: 'check-failed' | 'check-unknown' }>;
 

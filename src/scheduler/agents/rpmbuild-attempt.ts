@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { RunTool } from '../../rpm/run-tool';
-import type { BuildContext, BuildRequest, BuildSuccess, JobKind } from '../agent';
+import type { BuildContext, BuildRequest, BuildSuccess } from '../agent';
 import type { Failure } from '../failure';
+import type { JobKind } from '../job-kind';
 import { failureOf, runProgram } from '../runner/run-program';
 import type { ProgramEnd, ProgramRequest } from '../runner/runner';
 import type { RunnerPool } from '../runner/runner-pool';

@@ -1,4 +1,4 @@
-import type { JobKind } from '../agent';
+import type { JobKind } from '../job-kind';
 import type { SpecSource } from './rpmbuild-srpm';
 import type { Prepended } from './sandbox';
 

@@ -59,6 +59,10 @@ export class ContentRule implements RebuildRule {
   private readonly tellable = new Set<number>();
   private readonly built = new Set<number>();
   private readonly written = new Set<string>();
+  /** By path of an RPM that this run builds: what it was before. */
+  private readonly before = new Map<string, string | undefined>();
+  /** RPMs that this run has built, and that are not what they were before. */
+  private readonly renewed = new Set<string>();
   private commandHasRun = false;
   private settings: Content = { made: {}, problems: [] };
 
@@ -120,6 +124,9 @@ export class ContentRule implements RebuildRule {
     const writes = makings.writes();
     this.identities.forget(writes);
     await this.identities.learn(writes);
+    if (makings instanceof PackageContent) {
+      for (const path of makings.outputs) if (this.knownIdOf(path) !== this.before.get(path)) this.renewed.add(path);
+    }
     const made = this.made.get(job);
     if (!made || !this.tellable.has(job)) return;
     const outputs = this.outputsNow(makings);
@@ -162,17 +169,20 @@ export class ContentRule implements RebuildRule {
 
   /**
    * A package whose RPMs are there is taken as built from what is there: their names carry the version, and to build a whole distribution
-   * because a rule was switched on helps nobody. Where its spec or a source is newer, that cannot be.
+   * because a rule was switched on helps nobody. Where its spec or a source is newer, or what it needs has only now become what it is,
+   * that cannot be.
    */
   private judgeUnknown(job: number, makings: MadeFrom, made: Fingerprint): { build: boolean; reason: string } {
-    if (!(makings instanceof PackageContent))
+    // RPMs that are there say nothing of tests.
+    if (!(makings instanceof PackageContent) || this.jobs.isTest(job))
       return { build: true, reason: 'nothing is known of an earlier run of it' };
     const newer = makings.newerSource();
-    if (newer) {
-      return {
-        build: true,
-        reason: `nothing is known of how its RPMs were built, and ${basename(newer)} is newer than they are`,
-      };
+    const renewed = makings.neededOf(this.renewed);
+    if (newer || renewed) {
+      const why = newer
+        ? `${basename(newer)} is newer than they are`
+        : `${basename(renewed as string)}, which it needs, was built in this run`;
+      return { build: true, reason: `nothing is known of how its RPMs were built, and ${why}` };
     }
     if (!this.options.dryRun) {
       this.options.store.put(this.keyOf(job), { ...made, outputs: this.outputsNow(makings) });
@@ -183,9 +193,14 @@ export class ContentRule implements RebuildRule {
 
   private willBuild(job: number, makings: MadeFrom): void {
     this.built.add(job);
+    if (makings instanceof PackageContent)
+      for (const path of makings.outputs) this.before.set(path, this.knownIdOf(path));
     if (!this.options.dryRun) return;
     for (const path of makings.writes()) this.identities.assumeChanged(path);
-    for (const path of makings.outputs) this.identities.assumeChanged(path);
+    for (const path of makings.outputs) {
+      this.identities.assumeChanged(path);
+      this.renewed.add(path);
+    }
   }
 
   private packageIsBuilt(job: number): boolean {
@@ -225,6 +240,11 @@ export class ContentRule implements RebuildRule {
       }
     }
     return sectionOf(lines);
+  }
+
+  private knownIdOf(path: string): string | undefined {
+    const identity = this.identities.of(path);
+    return 'id' in identity ? identity.id : undefined;
   }
 
   private idOf(path: string): string {

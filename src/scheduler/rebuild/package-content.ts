@@ -3,7 +3,7 @@ import type { Graph } from '../../graph/graph';
 import { type NodeId, NodeType } from '../../graph/node';
 import type { FileIdentities } from './file-identities';
 import { filesUnder } from './files-under';
-import { type Fingerprint, sectionOf } from './fingerprint';
+import { type Fingerprint, STAND_IN, sectionOf } from './fingerprint';
 import type { Content, MadeFrom } from './job-content';
 
 /**
@@ -43,7 +43,7 @@ export class PackageContent implements MadeFrom {
     const folder = this.specFolder();
     if (folder.problem) problems.push(folder.problem);
     const needs = [...this.installed.of(this.node)].map(
-      ([path, isStandIn]) => [basename(path), isStandIn ? 'as it is' : idOf(path)] as const,
+      ([path, isStandIn]) => [basename(path), isStandIn ? STAND_IN : idOf(path)] as const,
     );
     const made: Fingerprint = {
       spec:
@@ -71,6 +71,11 @@ export class PackageContent implements MadeFrom {
       oldest = Math.min(oldest, at(path) ?? oldest);
     }
     return this.specFolder().files.find((path) => (at(path) ?? 0) > oldest);
+  }
+
+  /** An RPM of these that it needs, where there is one. */
+  neededOf(paths: ReadonlySet<string>): string | undefined {
+    return [...this.installed.of(this.node)].find(([path, isStandIn]) => !isStandIn && paths.has(path))?.[0];
   }
 
   private folder: { readonly files: readonly string[]; readonly problem?: string } | undefined;

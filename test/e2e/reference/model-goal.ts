@@ -1,4 +1,15 @@
-import { best, connect, type Entry, exact, lookupTable, type ModelNode, NodeState, NodeType, reachable, recordOf } from './model-graph';
+import {
+  best,
+  connect,
+  type Entry,
+  exact,
+  lookupTable,
+  type ModelNode,
+  NodeState,
+  NodeType,
+  reachable,
+  recordOf,
+} from './model-graph';
 import type { Wish } from './versions';
 
 export interface Lists {
@@ -60,7 +71,12 @@ function goalNode(goalName: string): ModelNode {
 }
 
 /** A goal of the wishes; no wish is a wish for everything, among packages and among tests alike. */
-function addGoal(nodes: Iterable<ModelNode>, name: string, packages: readonly Wish[], tests: readonly Wish[]): ModelNode {
+function addGoal(
+  nodes: Iterable<ModelNode>,
+  name: string,
+  packages: readonly Wish[],
+  tests: readonly Wish[],
+): ModelNode {
   const table = lookupTable(nodes);
   const goal = goalNode(name);
   for (const [role, wishes] of [
@@ -86,11 +102,21 @@ function addLayers(goal: ModelNode, layers: number): void {
       expanded.add(node);
       return [...node.neededBy].flatMap((dependent) => {
         if (dependent.type === NodeType.Goal) return [];
-        return dependent.type === NodeType.LocalRun || dependent.type === NodeType.Test ? [dependent] : nextLayer([dependent]);
+        return dependent.type === NodeType.LocalRun || dependent.type === NodeType.Test
+          ? [dependent]
+          : nextLayer([dependent]);
       });
     });
   for (let i = 0; i < layers; i++) members = [...members, ...nextLayer(members)];
   for (const member of members) connect(goal, member);
+}
+
+export interface Target {
+  readonly nodes: ReadonlySet<ModelNode>;
+  readonly goal: ModelNode;
+  /** The goal of what was asked for. */
+  readonly wanted: ModelNode;
+  readonly pruned: boolean;
 }
 
 /** What is built, and towards what: the part below the wanted packages where it stands on its own, else everything. */
@@ -99,23 +125,26 @@ export function aim(
   packages: readonly Wish[],
   tests: readonly Wish[],
   options: { extraLayers: number; cachedImplicitWillDo: boolean },
-): { nodes: ReadonlySet<ModelNode>; goal: ModelNode; pruned: boolean } {
+): Target {
   const wanted = addGoal(nodes, 'PackagesToBuild', packages, tests);
   addLayers(wanted, options.extraLayers);
+  const part = partBelow(wanted, options.cachedImplicitWillDo);
+  if (part) return part;
+  const goal = nodes.find(({ type, goalName }) => type === NodeType.Goal && goalName === 'ALL');
+  if (!goal) throw new ListError('no goal ALL');
+  return { nodes: new Set([...nodes, wanted]), goal, wanted, pruned: false };
+}
+
+/** The part below a goal, cut off from the rest, with a goal of all of it; none where a name in it is open. */
+export function partBelow(wanted: ModelNode, cachedImplicitWillDo: boolean): Target | undefined {
   const below = reachable([wanted]);
-  const open = [...below].some(
-    ({ implicit, state }) =>
-      implicit &&
-      (state === NodeState.Unresolved || (state === NodeState.Cached && !options.cachedImplicitWillDo)),
-  );
-  if (open) {
-    const goal = nodes.find(({ type, goalName }) => type === NodeType.Goal && goalName === 'ALL');
-    if (!goal) throw new ListError('no goal ALL');
-    return { nodes: new Set([...nodes, wanted]), goal, pruned: false };
+  for (const { implicit, state } of below) {
+    if (!implicit) continue;
+    if (state === NodeState.Unresolved || (state === NodeState.Cached && !cachedImplicitWillDo)) return undefined;
   }
   for (const node of below)
     for (const dependent of node.neededBy) if (!below.has(dependent)) node.neededBy.delete(dependent);
   const goal = addGoal(below, 'ALL', [], []);
   below.add(goal);
-  return { nodes: below, goal, pruned: true };
+  return { nodes: below, goal, wanted, pruned: true };
 }

@@ -36,8 +36,17 @@ export function connect(dependent: ModelNode, dependency: ModelNode): void {
 
 export function readModel(graph: Graph): ModelNode[] {
   const nodes = Array.from({ length: graph.size }, (_, node): ModelNode => {
-    const { type, state, implicit = false, name = '', goalName = '', specPath = '', srpmPath = '', rpmPath = '', ...rest } =
-      graph.record(node);
+    const {
+      type,
+      state,
+      implicit = false,
+      name = '',
+      goalName = '',
+      specPath = '',
+      srpmPath = '',
+      rpmPath = '',
+      ...rest
+    } = graph.record(node);
     const { version, condition, sVersion, sCondition } = rest;
     const wish = { name, version, condition, sVersion, sCondition } as Wish;
     return {

@@ -1,7 +1,16 @@
 import type { Graph } from '../../../src/graph/graph';
-import { aim, ListError, resolveLists } from './model-goal';
-import { type ModelNode, NodeState, NodeType, lookupTable, reachable, readModel } from './model-graph';
-import type { Wish } from './versions';
+import { aim, ListError, partBelow, resolveLists, type Target } from './model-goal';
+import {
+  connect,
+  lookupTable,
+  type ModelNode,
+  NodeState,
+  NodeType,
+  reachable,
+  readModel,
+  recordOf,
+} from './model-graph';
+import { intervalOf, overlap, type Wish } from './versions';
 
 export interface ModelFlags {
   readonly packages?: string;
@@ -28,6 +37,15 @@ export interface ModelWorld {
   readonly failsCheck?: ReadonlySet<string>;
   /** SRPMs whose test cannot even be run. */
   readonly failsTest?: ReadonlySet<string>;
+  /** Whether the worker names the RPMs that it has made. Default: it names none. */
+  readonly namesRpms?: boolean;
+  /** What an RPM provides, a line each, as `name` or `name = version`. Default: nothing. */
+  readonly provides?: (rpm: string) => readonly string[];
+  /**
+   * Our difference: what is ignored is built all the same where RPMs of it are missing, and its RPMs are asked what they provide.
+   * Default: false, as the toolkit does.
+   */
+  readonly ignoresAsHelpSays?: boolean;
   /** A number from 0 to 1 each time that the toolkit leaves something to chance. Default: always 0. */
   readonly chance?: () => number;
 }
@@ -36,7 +54,10 @@ export interface ModelOutcome {
   /** `Package,IsTest,State,Blockers`, sorted; none where the toolkit writes no CSV. */
   readonly rows: readonly string[];
   readonly exitCode: number;
+  /** Whether the graph was cut down to what is wanted before anything was built. */
   readonly pruned: boolean;
+  /** Whether it was cut down to that later, as names had been found out. */
+  readonly cutUnderWay: boolean;
   readonly counts: Readonly<Record<Count, number>>;
   /** What went wrong with the lists, where that is what ended it. */
   readonly listError?: string;
@@ -80,7 +101,7 @@ function groupBy<T>(items: readonly T[], key: (item: T) => string): T[][] {
  * What the toolkit's scheduler makes of a graph: written from its description, plain and slow, one thing after the other. What the
  * toolkit leaves to chance (which result comes first, which node of an SRPM speaks for it) is left to `world.chance`.
  *
- * It knows of no discovery during the run: the worker that it imagines names no RPMs.
+ * It does not know what to do about circles that names found out under way may close.
  */
 export function toolkitOutcome(graph: Graph, flags: ModelFlags, world: ModelWorld): ModelOutcome {
   const nodes = readModel(graph);
@@ -95,7 +116,7 @@ export function toolkitOutcome(graph: Graph, flags: ModelFlags, world: ModelWorl
     return new Model(target, flags, world, { builds, checks }).run();
   } catch (error) {
     if (!(error instanceof ListError)) throw error;
-    return { rows: [], exitCode: 1, pruned: false, counts: NO_COUNTS, listError: error.message };
+    return { rows: [], exitCode: 1, pruned: false, cutUnderWay: false, counts: NO_COUNTS, listError: error.message };
   }
 }
 
@@ -112,41 +133,51 @@ const NO_COUNTS: Readonly<Record<Count, number>> = {
   failedTests: 0,
 };
 
+function expectedRpms(nodes: Iterable<ModelNode>): Map<string, string[]> {
+  const expected = new Map<string, string[]>();
+  for (const { srpm, rpm } of nodes)
+    if (srpm !== '' && rpm !== '') expected.set(srpm, [...new Set([...(expected.get(srpm) ?? []), rpm])]);
+  return expected;
+}
+
 class Model {
   private readonly recorded = new Map<ModelNode, Recorded>();
   private readonly active: Request[] = [];
   private readonly failures = new Map<ModelNode, Request>();
+  private useCachedImplicit = false;
+  private cutUnderWay = false;
+  private readonly wasPruned: boolean;
   /** By SRPM: the RPMs that the graph at hand, cut down or not, has of it. */
-  private readonly expected = new Map<string, string[]>();
+  private expected: ReadonlyMap<string, readonly string[]>;
   private readonly max: number;
   private readonly chance: () => number;
 
   constructor(
-    private readonly target: ReturnType<typeof aim>,
+    private target: Target,
     private readonly flags: ModelFlags,
     private readonly world: ModelWorld,
     private readonly lists: Record<'builds' | 'checks', ReturnType<typeof resolveLists>>,
   ) {
     this.max = flags.maxCascadingRebuilds ?? Number.POSITIVE_INFINITY;
     this.chance = world.chance ?? (() => 0);
-    for (const { srpm, rpm } of target.nodes)
-      if (srpm !== '' && rpm !== '') this.expected.set(srpm, [...(this.expected.get(srpm) ?? []), rpm]);
+    this.expected = expectedRpms(target.nodes);
+    this.wasPruned = target.pruned;
   }
 
   run(): ModelOutcome {
-    let useCachedImplicit = false;
-    let ready = this.leaves(useCachedImplicit);
+    let ready = this.leaves();
     for (;;) {
       this.active.push(...this.requestsFor(ready));
       if (this.active.length === 0) {
-        if (useCachedImplicit) return this.outcome(1);
-        useCachedImplicit = true;
-        ready = this.leaves(useCachedImplicit);
+        if (this.useCachedImplicit) return this.outcome(1);
+        this.useCachedImplicit = true;
+        ready = this.leaves();
         continue;
       }
       const request = this.draw(this.active);
       const failed = this.record(request);
       if (failed && this.flags.stopOnFailure) return { ...this.outcome(1), rows: [], counts: NO_COUNTS };
+      if (!failed) this.learnFrom(request);
       ready = failed ? [] : this.unblockedBy(request);
       const building = this.active.some(({ nodes: [node] }) => node?.type === NodeType.LocalBuild);
       if (this.isAvailable(this.target.goal) && !building) return this.outcome(0);
@@ -170,24 +201,28 @@ class Model {
     return [...node.needs].every((dependency) => this.isAvailable(dependency));
   }
 
-  private leaves(useCachedImplicit: boolean): ModelNode[] {
+  private leaves(): ModelNode[] {
     return [...reachable([this.target.goal])].filter(
       (node) =>
         node.needs.size === 0 &&
         !this.recorded.has(node) &&
         node.state !== NodeState.Unresolved &&
-        (useCachedImplicit || !node.implicit || node.state !== NodeState.Cached),
+        (this.useCachedImplicit || !node.implicit || node.state !== NodeState.Cached),
     );
   }
 
   private unblockedBy({ nodes }: Request): ModelNode[] {
     const dependents = new Set(nodes.flatMap((node) => [...node.neededBy]));
-    return [...dependents].filter((node) => this.isUnblocked(node));
+    return [...dependents].filter((node) => this.target.nodes.has(node) && this.isUnblocked(node));
   }
 
   private requestsFor(ready: readonly ModelNode[]): Request[] {
     const order = this.shuffled(ready);
-    const of = (type: NodeType) => groupBy(order.filter((node) => node.type === type), ({ srpm }) => srpm);
+    const of = (type: NodeType) =>
+      groupBy(
+        order.filter((node) => node.type === type),
+        ({ srpm }) => srpm,
+      );
     const others = order.filter(({ type }) => type !== NodeType.LocalBuild && type !== NodeType.Test);
     const requests = others.map((node) =>
       this.request([node], this.lists.builds.forced, !this.flags.noCache, node.state === NodeState.Delta),
@@ -239,8 +274,7 @@ class Model {
   ): Request {
     const main = group[0] as ModelNode;
     const nodes = [...new Set(group)];
-    const isMissing = this.expected.get(main.srpm)?.some((rpm) => !this.world.isOnDisk(rpm)) ?? false;
-    if (isMissing || forced.has(main.record) || !mayUseCache)
+    if (this.isMissing(main) || forced.has(main.record) || !mayUseCache)
       return { nodes, useCache: false, freshness: this.max, delta };
     let freshness = 0;
     let useCache = true;
@@ -253,12 +287,22 @@ class Model {
     return { nodes, useCache, freshness, delta };
   }
 
+  private isMissing({ srpm }: ModelNode): boolean {
+    return this.expected.get(srpm)?.some((rpm) => !this.world.isOnDisk(rpm)) ?? false;
+  }
+
+  private isIgnored(node: ModelNode): boolean {
+    if (node.type === NodeType.Test) return this.lists.checks.ignored.has(node.record);
+    if (!this.lists.builds.ignored.has(node.record)) return false;
+    return !(this.world.ignoresAsHelpSays && this.isMissing(node));
+  }
+
   /** Does what a worker would; says whether it failed. */
   private record(request: Request): boolean {
     const main = request.nodes[0] as ModelNode;
     const isTest = main.type === NodeType.Test;
     const isWork = isTest || main.type === NodeType.LocalBuild;
-    const ignored = isWork && this.lists[isTest ? 'checks' : 'builds'].ignored.has(main.record);
+    const ignored = isWork && this.isIgnored(main);
     const isDone = isWork && !ignored && !request.useCache;
     const { fails, failsTest, failsCheck } = this.world;
     const name = fileName(main.srpm);
@@ -269,9 +313,62 @@ class Model {
     return failed;
   }
 
+  /** Ties the names that RPMs turn out to provide to the packages of these, and cuts the rest off once nothing is open. */
+  private learnFrom({ nodes: [main], useCache }: Request): void {
+    const { provides, namesRpms } = this.world;
+    if (!provides || this.cutUnderWay || main?.type !== NodeType.LocalBuild) return;
+    const leftAlone = this.isIgnored(main);
+    const asks = this.world.ignoresAsHelpSays
+      ? leftAlone || useCache || namesRpms
+      : !leftAlone && (useCache || namesRpms);
+    const files = asks ? (this.expected.get(main.srpm) ?? []) : [];
+    const nodes = new Set(this.target.nodes);
+    let found = false;
+    for (const rpm of files)
+      for (const line of provides(rpm)) {
+        const [name = '', version] = line.split('=').map((part) => part.trim());
+        const offer = version === undefined ? { name } : { name, version, condition: '=' };
+        const satisfied = [...nodes].filter(
+          (node) => node.name === name && this.isOpen(node) && overlap(intervalOf(node), intervalOf(offer)),
+        );
+        const parent = [...nodes].find((node) => node.type === NodeType.LocalRun && node.rpm === rpm);
+        if (satisfied.length === 0 || !parent) continue;
+        const stand = {
+          ...parent,
+          condition: '',
+          version: '',
+          ...offer,
+          implicit: true,
+          record: recordOf(offer),
+          needs: new Set<ModelNode>(),
+          neededBy: new Set<ModelNode>(),
+        };
+        connect(stand, parent);
+        for (const node of satisfied) {
+          for (const dependent of node.neededBy) {
+            dependent.needs.delete(node);
+            connect(dependent, stand);
+          }
+          nodes.delete(node);
+        }
+        nodes.add(stand);
+        found = true;
+      }
+    if (!found) return;
+    const part = partBelow(this.target.wanted, this.useCachedImplicit);
+    this.cutUnderWay = part !== undefined;
+    this.target = part ?? { ...this.target, nodes };
+    this.expected = expectedRpms(this.target.nodes);
+  }
+
+  private isOpen({ type, implicit, state }: ModelNode): boolean {
+    if (!implicit || (type !== NodeType.RemoteRun && type !== NodeType.LocalRun)) return false;
+    return state === NodeState.Unresolved || (state === NodeState.Cached && !this.useCachedImplicit);
+  }
+
   private outcome(exitCode: number): ModelOutcome {
     const { rows, counts } = this.summary();
-    return { rows, exitCode, pruned: this.target.pruned, counts };
+    return { rows, exitCode, pruned: this.wasPruned, cutUnderWay: this.cutUnderWay, counts };
   }
 
   private summary(): { rows: string[]; counts: Record<Count, number> } {
@@ -280,7 +377,9 @@ class Model {
     const entries = [...lookupTable(this.target.nodes).values()].flat();
     for (const isTest of [false, true]) {
       const type = isTest ? NodeType.Test : NodeType.LocalBuild;
-      const failed = new Map([...this.failures.keys()].filter((node) => node.type === type).map((node) => [node.srpm, node]));
+      const failed = new Map(
+        [...this.failures.keys()].filter((node) => node.type === type).map((node) => [node.srpm, node]),
+      );
       const groups: Record<'prebuilt' | 'delta' | 'built' | 'blocked', Map<string, ModelNode>> = {
         prebuilt: new Map(),
         delta: new Map(),
@@ -313,7 +412,8 @@ class Model {
       if (!isTest) counts.delta = groups.delta.size;
     }
     const open = [...this.target.nodes].filter(
-      ({ type, state }) => (type === NodeType.RemoteRun || type === NodeType.LocalRun) && state === NodeState.Unresolved,
+      ({ type, state }) =>
+        (type === NodeType.RemoteRun || type === NodeType.LocalRun) && state === NodeState.Unresolved,
     );
     counts.unresolved = new Set(open.map(({ record }) => record)).size;
     return { rows: rows.sort(), counts };

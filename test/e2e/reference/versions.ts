@@ -80,7 +80,5 @@ export function same(a: Interval, b: Interval): boolean {
 }
 
 export function compareIntervals(a: Interval, b: Interval): number {
-  return (
-    compareBounds(a.low, b.low) || Number(b.lowIn) - Number(a.lowIn) || compareBounds(a.high, b.high)
-  );
+  return compareBounds(a.low, b.low) || Number(b.lowIn) - Number(a.lowIn) || compareBounds(a.high, b.high);
 }
