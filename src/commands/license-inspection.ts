@@ -11,12 +11,15 @@ import { writeFileAtomically } from '../util/atomic-file';
 import { SystemClock } from '../util/clock';
 import { UserError } from '../util/user-error';
 
+const NOT_RUN = { code: undefined, stdout: '', stderr: '' } as const;
+
 /** The licence check of a run: looks at each job's RPMs while others are built, and writes down what it found. */
 export class LicenseInspection {
   private readonly findings: RpmFindings[] = [];
   private readonly checker: LicenseChecker;
   private readonly clock = new SystemClock();
   private broken: string | undefined;
+  private isOver = false;
   /** RPMs that nobody has looked into, be it that nobody could or that there was no time. */
   private readonly unchecked = new Set<string>();
 
@@ -26,7 +29,11 @@ export class LicenseInspection {
     rules: LicenseRules,
     runTool: RunTool,
   ) {
-    this.checker = new LicenseChecker({ rules, runTool });
+    this.checker = new LicenseChecker({
+      rules,
+      // The reader asks once more for each RPM where a process that looked at several fails, and those that a cancelled run ends do.
+      runTool: async (argv, options) => (this.isOver ? NOT_RUN : runTool(argv, options)),
+    });
   }
 
   /**
@@ -89,6 +96,11 @@ export class LicenseInspection {
 
   get summaryFile(): string | undefined {
     return this.flags.optionalString('license-summary-file');
+  }
+
+  /** Nobody waits for what is still looked at: a run that was cancelled does not. */
+  stop(): void {
+    this.isOver = true;
   }
 
   writeResults(): void {

@@ -35,7 +35,7 @@ export function dynamicDependencies(
   onProblem: (message: string) => void,
 ): RunOptions['dynamicDependencies'] {
   const query = new ProvidesQuery({ runTool: runToolWith(runners), parallel: availableParallelism(), onProblem });
-  return { ask: (rpms, isWanted) => query.ask(rpms, isWanted), isOnDisk: existsSync, requested, versionOrder };
+  return { ask: (...asked) => query.ask(...asked), isOnDisk: existsSync, requested, versionOrder };
 }
 
 /**

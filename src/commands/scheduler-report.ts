@@ -41,6 +41,7 @@ export function reportRun(
   const summary = toolkitSummary(view, { ...conflicts, licenseSummaryFile: licenses?.summaryFile });
   for (const { level, text } of summary) log.log(level, text);
   for (const line of analysisLines(view)) log.info(line);
+  licenses?.stop();
   const left = remainingGraph(outcome.graph, outcome.nodes);
   const writes = [
     () => writeFileAtomically(flags.string('output-build-state-csv-file'), stateCsv(outcome.graph, jobs, view)),

@@ -28,11 +28,19 @@ export class ProvidesQuery {
 
   constructor(private readonly options: ProvidesQueryOptions) {}
 
-  /** What of the wanted names each RPM provides; RPMs that provide none of them are left out. */
-  async ask(rpms: readonly string[], isWanted: (name: string) => boolean): Promise<Map<string, readonly Provide[]>> {
+  /**
+   * What of the wanted names each RPM provides; RPMs that provide none of them are left out.
+   *
+   * @param signal once it is aborted nobody wants to know any more: no further process is started, and what goes wrong is not told
+   */
+  async ask(
+    rpms: readonly string[],
+    isWanted: (name: string) => boolean,
+    signal?: AbortSignal,
+  ): Promise<Map<string, readonly Provide[]>> {
     const answers = new Map<string, readonly Provide[]>();
     const groups = rpms.length <= MOST_ALONE ? rpms.map((rpm) => [rpm]) : split(rpms, this.groupSize(rpms.length));
-    await Promise.all(groups.map((group) => this.askGroup(group, isWanted, answers)));
+    await Promise.all(groups.map((group) => this.askGroup(group, isWanted, answers, signal)));
     return answers;
   }
 
@@ -44,20 +52,25 @@ export class ProvidesQuery {
     rpms: readonly string[],
     isWanted: (name: string) => boolean,
     answers: Map<string, readonly Provide[]>,
+    signal: AbortSignal | undefined,
   ): Promise<void> {
-    const found = (await this.query(rpms)).filter(({ name }) => isWanted(name));
+    const found = (await this.query(rpms, signal)).filter(({ name }) => isWanted(name));
     if (found.length === 0) return;
     if (rpms.length === 1) answers.set(rpms[0] as string, found);
     else
-      await Promise.all(split(rpms, Math.ceil(rpms.length / 2)).map((half) => this.askGroup(half, isWanted, answers)));
+      await Promise.all(
+        split(rpms, Math.ceil(rpms.length / 2)).map((half) => this.askGroup(half, isWanted, answers, signal)),
+      );
   }
 
-  private async query(rpms: readonly string[]): Promise<Provide[]> {
+  private async query(rpms: readonly string[], signal: AbortSignal | undefined): Promise<Provide[]> {
     if (this.toolIsMissing) return [];
     await this.turn();
     try {
+      // The wait may have been long.
+      if (this.toolIsMissing || signal?.aborted) return [];
       const { code, stdout, stderr } = await this.options.runTool(['rpm', '-qlPp', ...rpms]);
-      if (code !== 0) this.tell(code, rpms, stderr);
+      if (code !== 0 && !signal?.aborted) this.tell(code, rpms, stderr);
       return parseProvides(stdout);
     } finally {
       this.running--;

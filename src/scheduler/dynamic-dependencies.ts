@@ -15,10 +15,11 @@ import { UserError } from '../util/user-error';
 import type { JobId, Plan } from './plan';
 
 export interface DynamicDependencyOptions {
-  /** What of the wanted names each RPM provides, by its path. */
+  /** What of the wanted names each RPM provides, by its path. Nobody waits for the answer any more once the signal is aborted. */
   readonly ask: (
     rpms: readonly string[],
     isWanted: (name: string) => boolean,
+    signal: AbortSignal,
   ) => Promise<ReadonlyMap<string, readonly Provide[]>>;
   /** Whether an RPM is there: one that is can stand in where names that are found out close a circle. */
   readonly isOnDisk: (rpm: string) => boolean;
@@ -77,8 +78,8 @@ export class DynamicDependencies {
     return this.wanted.size > 0;
   }
 
-  ask(rpms: readonly string[]): Promise<ReadonlyMap<string, readonly Provide[]>> {
-    return this.options.ask(rpms, (name) => this.wanted.has(name));
+  ask(rpms: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, readonly Provide[]>> {
+    return this.options.ask(rpms, (name) => this.wanted.has(name), signal);
   }
 
   /** Applies what was learnt. RPMs come in the order of their jobs: where two provide a name, the first is taken. */

@@ -237,7 +237,7 @@ export class Scheduler {
     this.settling++;
     const answered = async () => {
       await before;
-      const provides = ask && (await this.unlessCancelled(ask.ask(files)));
+      const provides = ask && (await this.unlessCancelled(ask.ask(files, this.abort.signal)));
       if (provides) ask.learn(files, provides);
     };
     answered()

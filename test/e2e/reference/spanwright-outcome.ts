@@ -5,16 +5,26 @@ import { stateCsv } from '../../../src/report/state-csv';
 import { classify } from '../../../src/report/toolkit-summary';
 import { parseProvides } from '../../../src/rpm/provides';
 import type { BuildAgent } from '../../../src/scheduler/agent';
+import type { BuildEvent } from '../../../src/scheduler/events';
 import { FreshnessRule } from '../../../src/scheduler/rebuild/freshness';
 import { Scheduler } from '../../../src/scheduler/scheduler';
 import { UserError } from '../../../src/util/user-error';
 import { normalized } from '../../support/toolkit-run';
+import { startedTooEarly } from './legal-order';
 import type { ModelFlags, ModelOutcome, ModelWorld } from './toolkit-model';
+
+export interface SpanwrightOutcome extends ModelOutcome {
+  readonly startedTooEarly: readonly string[];
+}
 
 const words = (text = '') => text.split(/\s+/).filter(Boolean);
 
 /** What our scheduler makes of the same graph, flags and world as the model: put together as the command does it, in this process. */
-export async function spanwrightOutcome(graph: Graph, flags: ModelFlags, world: ModelWorld): Promise<ModelOutcome> {
+export async function spanwrightOutcome(
+  graph: Graph,
+  flags: ModelFlags,
+  world: ModelWorld,
+): Promise<SpanwrightOutcome> {
   const { noCache = false, optimizeWithCachedImplicit = false, extraLayers = 0, image, stopOnFailure } = flags;
   try {
     const lists = {
@@ -35,6 +45,7 @@ export async function spanwrightOutcome(graph: Graph, flags: ModelFlags, world: 
     const cachedImplicitWillDo = optimizeWithCachedImplicit && !noCache;
     const goal = prepareBuildGoal(graph, lists, { extraLayers, cachedImplicitWillDo });
     const view = new RunView();
+    const events: BuildEvent[] = [];
     const { provides = () => [] } = world;
     const scheduler: Scheduler = new Scheduler({
       graph: goal.graph,
@@ -49,7 +60,7 @@ export async function spanwrightOutcome(graph: Graph, flags: ModelFlags, world: 
           exists: world.isOnDisk,
           ...goal.lists,
         }),
-      listeners: [(event) => view.apply(event)],
+      listeners: [(event) => view.apply(event), (event) => events.push(event)],
       stopOnFailure,
       failOnTestFailure: false,
       holdCachedImplicit: true,
@@ -66,6 +77,7 @@ export async function spanwrightOutcome(graph: Graph, flags: ModelFlags, world: 
     const classes = classify(view);
     return {
       rows: normalized(stateCsv(outcome.graph, scheduler.jobs, view)),
+      startedTooEarly: startedTooEarly(outcome.graph, scheduler.jobs, events),
       exitCode: outcome.status === 'succeeded' ? 0 : 1,
       pruned: goal.pruned,
       cutUnderWay: view.pruned,
@@ -84,7 +96,15 @@ export async function spanwrightOutcome(graph: Graph, flags: ModelFlags, world: 
     };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    return { rows: [], exitCode: 1, pruned: false, cutUnderWay: false, counts: NO_COUNTS, listError: error.message };
+    return {
+      rows: [],
+      exitCode: 1,
+      pruned: false,
+      cutUnderWay: false,
+      counts: NO_COUNTS,
+      startedTooEarly: [],
+      listError: error.message,
+    };
   }
 }
 
@@ -106,6 +126,8 @@ function agentOf({ fails, failsTest, failsCheck, namesRpms }: ModelWorld): Build
     name: 'model-agent',
     async build({ graph, node, kind, label }) {
       const isTest = kind === 'test';
+      // So that a test is still at it when its build has ended.
+      if (isTest) await new Promise((resolve) => setImmediate(resolve));
       if (fails?.has(label) || (isTest && failsTest?.has(label)))
         return { ok: false, failure: { reason: 'exit-non-zero', exitCode: 1 } };
       if (isTest && failsCheck?.has(label))
