@@ -1,8 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import type { Graph } from '../../graph/graph';
-import { describeSystemError, UserError } from '../../util/user-error';
+import { describeSystemError } from '../../util/user-error';
 import type { BuildAgent, BuildContext, BuildRequest, BuildResult } from '../agent';
 import { type Failure, TimeIsUp } from '../failure';
 import { InstallList } from '../job-dependencies';
@@ -42,23 +40,14 @@ interface Outputs {
 export class ChrootAgent implements BuildAgent {
   readonly name = 'chroot-agent';
   private installList: { readonly graph: Graph; readonly list: InstallList } | undefined;
-  private outputDir = '';
 
   constructor(private readonly options: ChrootAgentOptions) {}
-
-  async start(): Promise<void> {
-    try {
-      this.outputDir = mkdtempSync(join(tmpdir(), 'spanwright-'));
-    } catch (error) {
-      throw new UserError(`cannot make a folder in ${tmpdir()}: ${describeSystemError(error)}`);
-    }
-  }
 
   async build(request: BuildRequest, context: BuildContext): Promise<BuildResult> {
     const outputs = {
       log: logPathOf(request, this.options.worker.buildLogsDir),
-      stdout: join(this.outputDir, `${request.job}.out`),
-      stderr: join(this.outputDir, `${request.job}.err`),
+      stdout: this.options.runners.outputPath('out'),
+      stderr: this.options.runners.outputPath('err'),
     };
     // What an earlier attempt or run has left there must not be taken for this attempt's.
     rmSync(outputs.log, { force: true });
@@ -68,10 +57,6 @@ export class ChrootAgent implements BuildAgent {
       rmSync(outputs.stdout, { force: true });
       rmSync(outputs.stderr, { force: true });
     }
-  }
-
-  async stop(): Promise<void> {
-    if (this.outputDir !== '') rmSync(this.outputDir, { recursive: true, force: true });
   }
 
   private async attempt(request: BuildRequest, context: BuildContext, outputs: Outputs): Promise<BuildResult> {

@@ -7,7 +7,7 @@ import { type ProgramRequest, Runner, type RunningProgram } from './runner';
 
 /**
  * Kills the process groups it has been told of when its stdin closes, which happens when we are gone, whatever the reason, and
- * removes the folder of scripts ($1). One line a change: `+ group` or `- group`.
+ * removes the folders of scripts and of outputs. One line a change: `+ group` or `- group`.
  */
 const WATCHDOG = `
 trap : TERM INT HUP QUIT
@@ -19,7 +19,7 @@ while read -r change group; do
   esac
 done
 for group in $groups; do kill -9 "-$group"; done
-rm -rf -- "$1"
+rm -rf -- "$@"
 `;
 
 /** More are made when they are wanted. */
@@ -32,7 +32,8 @@ export class RunnerPool {
   private readonly idle: Runner[] = [];
   private readonly all = new Set<Runner>();
   private watchdog: ChildProcess | undefined;
-  private scriptDir: string | undefined;
+  private folders: Folders | undefined;
+  private outputs = 0;
   private serial = 0;
 
   /** Makes runners ahead, best while this process is still small: starting one takes the longer the larger we are. */
@@ -46,6 +47,12 @@ export class RunnerPool {
     return (runner ?? this.make()).start(request);
   }
 
+  /** A new path for a file or folder that is of no use when we are gone, and is removed then, whatever ends us. */
+  outputPath(name: string): string {
+    if (!this.folders) this.warmUp(1);
+    return join((this.folders as Folders).outputs, `${name}-${++this.outputs}`);
+  }
+
   /** Ends every runner, and with them all that still runs. The pool may be used again. */
   stop(): void {
     for (const runner of this.all) runner.stop();
@@ -53,25 +60,26 @@ export class RunnerPool {
     this.idle.length = 0;
     this.watchdog?.stdin?.end();
     this.watchdog = undefined;
-    this.removeScripts();
+    this.removeFolders();
   }
 
   /** Also where a second signal ends us at once: what is in memory stays there else. */
-  private readonly removeScripts = (): void => {
-    process.off('exit', this.removeScripts);
-    if (this.scriptDir) rmSync(this.scriptDir, { recursive: true, force: true });
-    this.scriptDir = undefined;
+  private readonly removeFolders = (): void => {
+    process.off('exit', this.removeFolders);
+    for (const folder of Object.values(this.folders ?? {})) rmSync(folder, { recursive: true, force: true });
+    this.folders = undefined;
   };
 
   private make(): Runner {
-    if (!this.scriptDir) {
-      this.scriptDir = makeScriptDir();
-      process.once('exit', this.removeScripts);
+    if (!this.folders) {
+      // Scripts in memory where the system has a place for that: a long command is written there each time it is started.
+      this.folders = { scripts: makeFolder('runners', '/dev/shm', tmpdir()), outputs: makeFolder('outputs', tmpdir()) };
+      process.once('exit', this.removeFolders);
     }
-    this.watchdog ??= startWatchdog(this.scriptDir);
+    this.watchdog ??= startWatchdog(this.folders);
     const { watchdog } = this;
     const runner = new Runner(
-      join(this.scriptDir, `${++this.serial}.sh`),
+      join(this.folders.scripts, `${++this.serial}.sh`),
       (free) => this.idle.push(free),
       (gone) => {
         if (this.all.delete(gone)) watchdog.stdin?.write(`- ${gone.pid}\n`);
@@ -83,11 +91,17 @@ export class RunnerPool {
   }
 }
 
-/** In memory where the system has a place for that: a long command is written there each time it is started. */
-function makeScriptDir(): string {
-  for (const place of ['/dev/shm', tmpdir()]) {
+interface Folders {
+  readonly scripts: string;
+  /** For what programs print, which may be much. */
+  readonly outputs: string;
+}
+
+/** In the first place where that can be done. */
+function makeFolder(name: string, ...places: readonly string[]): string {
+  for (const place of places) {
     try {
-      return mkdtempSync(join(place, 'spanwright-runners-'));
+      return mkdtempSync(join(place, `spanwright-${name}-`));
     } catch {
       // Not on this system, or not for us.
     }
@@ -95,8 +109,8 @@ function makeScriptDir(): string {
   throw new UserError(`cannot make a folder in ${tmpdir()}`);
 }
 
-function startWatchdog(scriptDir: string): ChildProcess {
-  const child = spawn('/bin/sh', ['-c', WATCHDOG, 'watchdog', scriptDir], {
+function startWatchdog({ scripts, outputs }: Folders): ChildProcess {
+  const child = spawn('/bin/sh', ['-c', WATCHDOG, 'watchdog', scripts, outputs], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   });

@@ -1,14 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync, rmSync } from 'node:fs';
 import type { RunTool } from '../../rpm/run-tool';
 import type { RunnerPool } from './runner-pool';
 
 /** Runs tools by a pool's runners. Their output goes through files, so it may be of any size that memory holds. */
 export function runToolWith(runners: RunnerPool): RunTool {
   return async (argv, { cwd, env } = {}) => {
-    const folder = mkdtempSync(join(tmpdir(), 'spanwright-tool-'));
-    const [stdout, stderr] = [join(folder, 'out'), join(folder, 'err')];
+    const [stdout, stderr] = [runners.outputPath('out'), runners.outputPath('err')];
     try {
       const { code, signal } = await runners.start({ argv, cwd, env, stdout, stderr }).end;
       return {
@@ -17,7 +14,7 @@ export function runToolWith(runners: RunnerPool): RunTool {
         stderr: textOf(stderr),
       };
     } finally {
-      rmSync(folder, { recursive: true, force: true });
+      for (const path of [stdout, stderr]) rmSync(path, { force: true });
     }
   };
 }
