@@ -10,9 +10,9 @@ const manifest = join(sharedData, 'toolkit', 'toolchain_x86_64.txt');
 if (!existsSync(records) || !existsSync(manifest)) skip('the shared data is not here');
 const ROUNDS = Number(process.env.ROUNDS ?? 9);
 
-const { graphFromRecords } = await import('../dist/graph/grapher.js');
-const { readPackageRecords } = await import('../dist/graph/read-records.js');
-const { resolveCycles, UnresolvableCyclesError } = await import('../dist/graph/resolve-cycles.js');
+const { graphFromRecords } = await import('../dist/graph/grapher/grapher.js');
+const { readPackageRecords } = await import('../dist/graph/grapher/read-records.js');
+const { resolveCycles, UnresolvableCyclesError } = await import('../dist/graph/cycles/resolve-cycles.js');
 
 const toolchain = new Set(
   readFileSync(manifest, 'utf8')

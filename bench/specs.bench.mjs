@@ -22,8 +22,8 @@ const full = join(sharedData, 'azurelinux-3.0.dot.gz');
 if (!existsSync(specs)) skip('the shared data is not here');
 const ROUNDS = Number(process.env.ROUNDS ?? 3);
 
-const { readToolkitDot } = await import('../dist/graph/toolkit-dot-reader.js');
-const { writeToolkitDot } = await import('../dist/graph/toolkit-dot-writer.js');
+const { readToolkitDot } = await import('../dist/graph/formats/toolkit-dot-reader.js');
+const { writeToolkitDot } = await import('../dist/graph/formats/toolkit-dot-writer.js');
 const { GraphBuilder } = await import('../dist/graph/graph.js');
 const { Plan } = await import('../dist/scheduler/plan.js');
 const { SimulatedAgent } = await import('../dist/scheduler/agents/simulated.js');

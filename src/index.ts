@@ -12,9 +12,9 @@ export type {
   TraceExporterOption,
 } from './config/telemetry-options';
 export { telemetryPresets } from './config/telemetry-presets';
+export { type GraphFormat, readGraph, writeGraph } from './graph/formats/read-graph';
 export { Graph, GraphBuilder, type GraphInfo, type NodeRecord } from './graph/graph';
 export { type CommandSpec, type NodeId, NodeState, NodeType } from './graph/node';
-export { type GraphFormat, readGraph, writeGraph } from './graph/read-graph';
 export { HealthModule } from './health/health.module';
 export { TelemetryHealthIndicator, type TelemetryHealthResult } from './health/telemetry.health';
 export { analyse, type RunAnalysis } from './report/analysis';

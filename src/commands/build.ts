@@ -2,7 +2,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { FlagValues } from '../config/flags';
 import { telemetrySettings } from '../config/telemetry-settings';
 import { type ColorChoice, isInteractive, useColor } from '../config/terminal';
-import { formatOf, writeGraph } from '../graph/read-graph';
+import { formatOf, writeGraph } from '../graph/formats/read-graph';
 import { remainingGraph } from '../graph/remaining-graph';
 import { resultsCsv, resultsJson } from '../report/results';
 import { stateCsv } from '../report/state-csv';

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { resolveCycles } from '../graph/cycles/resolve-cycles';
 import type { Graph } from '../graph/graph';
 import { type NodeId, NodeType } from '../graph/node';
 import { type ProvidedName, satisfiedBy, tieToProviders, wantedNames } from '../graph/provided-names';
 import { remainingGraph } from '../graph/remaining-graph';
-import { resolveCycles } from '../graph/resolve-cycles';
 import { ProvidesQuery } from '../rpm/provides';
 import type { RunTool } from '../rpm/run-tool';
 import { UserError } from '../util/user-error';

@@ -1,5 +1,5 @@
 import type { CommandSpec, FlagSpec } from '../config/flag-spec';
-import { VERSION_ORDERS } from '../graph/versions';
+import { VERSION_ORDERS } from '../graph/versions/versions';
 import { SANDBOX_FLAG } from './package-run';
 import { ORDER_FLAG, PREVIEW_FLAGS, TELEMETRY_FLAGS } from './shared-flags';
 import { SIMULATION_FLAGS } from './simulation-flags';

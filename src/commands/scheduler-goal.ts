@@ -1,10 +1,10 @@
 import type { FlagValues } from '../config/flags';
 import { readImageConfig } from '../config/image-config';
 import { type BuildGoal, prepareBuildGoal } from '../graph/build-goal';
+import { readGraph } from '../graph/formats/read-graph';
 import type { Graph } from '../graph/graph';
-import { readGraph } from '../graph/read-graph';
-import { describeVersionDifferences, versionDifferences } from '../graph/version-differences';
-import type { VersionOrder } from '../graph/versions';
+import { describeVersionDifferences, versionDifferences } from '../graph/versions/version-differences';
+import type { VersionOrder } from '../graph/versions/versions';
 import type { ToolkitLogger } from '../util/toolkit-logger';
 import { UserError } from '../util/user-error';
 import { withoutCycles } from './package-run';

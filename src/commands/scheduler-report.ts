@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { FlagValues } from '../config/flags';
-import { formatOf, writeGraph } from '../graph/read-graph';
+import { formatOf, writeGraph } from '../graph/formats/read-graph';
 import { remainingGraph } from '../graph/remaining-graph';
 import { analysisLines } from '../report/analysis-text';
 import type { RunView } from '../report/run-view';

@@ -16,7 +16,7 @@ import type { NodeId } from './node';
 import { versionedNameOf } from './node-text';
 import { type PackageLists, type ResolvedLists, resolveLists } from './package-lists';
 import type { PackageLookup } from './package-lookup';
-import { type VersionOrder, versionedNameText } from './versions';
+import { type VersionOrder, versionedNameText } from './versions/versions';
 
 /** What is to be built of a toolkit graph: the graph to use, the goal in it, and the lists as its nodes. */
 export interface BuildGoal {

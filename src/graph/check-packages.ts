@@ -3,7 +3,7 @@ import { subgraph } from './goals';
 import type { Graph } from './graph';
 import type { NodeId } from './node';
 import { PackageLookup } from './package-lookup';
-import type { VersionOrder } from './versions';
+import type { VersionOrder } from './versions/versions';
 
 /** Something about a graph that a person may want to read. */
 export interface GraphNotice {

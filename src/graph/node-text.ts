@@ -1,6 +1,6 @@
 import type { Graph } from './graph';
 import { NODE_STATE_NAMES, NODE_TYPE_NAMES, type NodeId } from './node';
-import type { VersionedName } from './versions';
+import type { VersionedName } from './versions/versions';
 
 /** The package version that a node stands for, or wants. */
 export function versionedNameOf(graph: Graph, node: NodeId): VersionedName {

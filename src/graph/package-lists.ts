@@ -3,7 +3,7 @@ import type { GraphNotice } from './check-packages';
 import type { Graph } from './graph';
 import { type NodeId, NodeType } from './node';
 import type { PackageEntry, PackageLookup } from './package-lookup';
-import { type VersionedName, versionedNameText } from './versions';
+import { type VersionedName, versionedNameText } from './versions/versions';
 
 /** The six lists of names that a user may give, and the packages of an image. */
 export interface PackageLists {

@@ -13,7 +13,7 @@ import {
   type VersionInterval,
   type VersionOrder,
   versionedNameText,
-} from './versions';
+} from './versions/versions';
 
 /** What the graph has of one version of one package. */
 export interface PackageEntry {

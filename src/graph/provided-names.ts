@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import type { Graph, NodeRecord } from './graph';
 import { type NodeId, NodeState, NodeType } from './node';
-import { intervalOf, overlaps, type VersionedName, type VersionOrder } from './versions';
+import { intervalOf, overlaps, type VersionedName, type VersionOrder } from './versions/versions';
 
 /** A name that an RPM provides: a capability, or the path of one of its files. */
 export interface Provide {

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { findKnots } from './cycles';
+import { findKnots } from './cycles/cycles';
 import type { Graph } from './graph';
 import { NODE_STATE_NAMES, NODE_TYPE_NAMES, type NodeId, NodeType } from './node';
 

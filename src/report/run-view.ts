@@ -43,6 +43,8 @@ export interface JobView {
   logPath?: string;
   files: readonly string[];
   cause?: JobBlocked['cause'];
+  /** It ran, or was reused, before the run was cut down to what did not need it. */
+  isLeftOut?: boolean;
 }
 
 export interface Counts {
@@ -149,6 +151,8 @@ export class RunView {
         break;
       case 'job-dropped': {
         const job = this.job(event.job);
+        job.isLeftOut = true;
+        if (job.status !== 'queued' && job.status !== 'blocked') break;
         this.tally[job.status]--;
         this.jobs.delete(event.job);
         break;

@@ -24,7 +24,8 @@ export interface ToolkitClasses {
 }
 
 export function classify(view: RunView): ToolkitClasses {
-  const jobs = view.sortedJobs();
+  // What the graph was cut off from counts no more, as there; what failed is told all the same.
+  const jobs = view.sortedJobs().filter((job) => !job.isLeftOut || hasFailed(job));
   const builds = jobs.filter((job) => job.kind === 'build');
   const tests = jobs.filter((job) => job.kind === 'test');
   return {

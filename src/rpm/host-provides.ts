@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { Provide } from '../graph/provided-names';
-import { intervalOf, overlaps, type VersionedName } from '../graph/versions';
+import { intervalOf, overlaps, type VersionedName } from '../graph/versions/versions';
 import { inParallel } from '../util/in-parallel';
 import type { RunTool } from './run-tool';
 

@@ -1,4 +1,4 @@
-import type { PackageVersion } from '../graph/package-record';
+import type { PackageVersion } from '../graph/grapher/package-record';
 
 /** A dependency as rpm's headers hold it. */
 export interface HeaderDependency {

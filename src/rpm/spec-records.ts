@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import type { PackageRecord } from '../graph/package-record';
+import type { PackageRecord } from '../graph/grapher/package-record';
 import { inParallel } from '../util/in-parallel';
 import { describeSystemError, UserError } from '../util/user-error';
 import { count } from '../util/words';

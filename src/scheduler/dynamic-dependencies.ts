@@ -1,3 +1,4 @@
+import { type CycleFix, cycleFixText, resolveCycles } from '../graph/cycles/resolve-cycles';
 import { unsolvedImplicitNodes } from '../graph/goals';
 import type { Graph } from '../graph/graph';
 import type { NodeId } from '../graph/node';
@@ -9,8 +10,7 @@ import {
   tieToProviders,
   wantedNames,
 } from '../graph/provided-names';
-import { type CycleFix, cycleFixText, resolveCycles } from '../graph/resolve-cycles';
-import type { VersionOrder } from '../graph/versions';
+import type { VersionOrder } from '../graph/versions/versions';
 import { UserError } from '../util/user-error';
 import type { JobId, Plan } from './plan';
 
@@ -162,7 +162,8 @@ export class DynamicDependencies {
   /** Cuts the run down to what was asked for, once nothing below that is open. */
   private prune(): void {
     const { plan, listener, requested } = this;
-    if (requested === undefined || unsolvedImplicitNodes(plan.graph, requested, false).length > 0) return;
+    // Once the cache stands for names, they are as good as known.
+    if (requested === undefined || unsolvedImplicitNodes(plan.graph, requested, plan.hasReleased).length > 0) return;
     this.requested = undefined;
     const { dropped, blocked } = plan.adopt(plan.graph, { goal: requested });
     listener.pruned(dropped);

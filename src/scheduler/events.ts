@@ -160,7 +160,7 @@ export interface GraphPruned {
   readonly nodes: number;
 }
 
-/** The job was queued or blocked, and is no longer needed. */
+/** The job is no longer needed. If it waited it will never run; if it runs or is done it counts no more. */
 export interface JobDropped {
   readonly type: 'job-dropped';
   readonly time: number;

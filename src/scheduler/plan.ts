@@ -157,7 +157,7 @@ export class Plan {
    *
    * @param goal where only what this node needs is to be done from now on
    * @param gone nodes that nothing needs any more and that are not to be done
-   * @returns jobs that were queued or blocked and are no longer needed, and jobs that are blocked now
+   * @returns jobs that are no longer needed, whatever they were but failed, and jobs that are blocked now
    */
   adopt(
     graph: Graph,
@@ -253,6 +253,11 @@ export class Plan {
     return this.status[node] === Status.Done;
   }
 
+  /** Whether held nodes have been let go. */
+  get hasReleased(): boolean {
+    return this.released;
+  }
+
   /** How many nodes take part. */
   get includedCount(): number {
     let count = 0;
@@ -312,7 +317,7 @@ export class Plan {
     }
   }
 
-  /** @returns the jobs that were queued or blocked */
+  /** @returns the jobs that were known and have not failed */
   private excludeAllBut(needed: Uint8Array): JobId[] {
     const dropped: JobId[] = [];
     for (let node = 0; node < this.graph.size; node++) {
@@ -320,8 +325,12 @@ export class Plan {
       const job = this.jobs.jobOf(node);
       // A job is needed if one of its nodes is.
       if (job >= 0 && this.jobs.nodesOf(job).some((member) => needed[member] === 1)) continue;
-      const isFirst = job >= 0 && node === this.jobs.firstNodeOf(job);
-      if (isFirst && (this.queue.remove(job) || this.status[node] === Status.Blocked)) dropped.push(job);
+      if (job >= 0 && node === this.jobs.firstNodeOf(job)) {
+        this.queue.remove(job);
+        // Nobody has heard of a job that never was unlocked; one that failed has done so all the same.
+        const isKnown = this.waitingNodes[job] === 0 || this.status[node] === Status.Blocked;
+        if (isKnown && this.status[node] !== Status.Failed) dropped.push(job);
+      }
       this.leaveOut(node);
       // What runs goes on to its end.
       if (this.running.has(job)) this.status[node] = Status.Waiting;

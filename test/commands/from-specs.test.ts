@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { encode, readGraph } from '../../src/graph/formats/read-graph';
 import type { Graph } from '../../src/graph/graph';
 import { NODE_STATE_NAMES, type NodeId, NodeState, NodeType } from '../../src/graph/node';
-import { encode, readGraph } from '../../src/graph/read-graph';
 import { graphFromSpecFolder } from '../../src/rpm/package-graph';
 import { Plan } from '../../src/scheduler/plan';
 import { makeTempDir, removeTempDir } from '../support/command';

@@ -2,9 +2,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { readGraph, writeGraph } from '../../src/graph/formats/read-graph';
 import { type Graph, GraphBuilder, type NodeRecord } from '../../src/graph/graph';
 import { NodeState, NodeType } from '../../src/graph/node';
-import { readGraph, writeGraph } from '../../src/graph/read-graph';
 import { errorOf, graphCommand } from '../support/graph-command';
 import { describeWithSharedData, sharedData, toolkitSampleGraph } from '../support/graphs';
 

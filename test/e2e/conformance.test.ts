@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { readGraph } from '../../src/graph/formats/read-graph';
 import { type Graph, GraphBuilder } from '../../src/graph/graph';
 import { NodeState, NodeType } from '../../src/graph/node';
-import { readGraph } from '../../src/graph/read-graph';
 import { makeTempDir, removeTempDir } from '../support/command';
 import { describeWithSharedData, nodeOf, sharedData } from '../support/graphs';
 import { normalized, packageGraph, placeRpms, ToolkitRun } from '../support/toolkit-run';

@@ -1,8 +1,8 @@
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { readGraph, writeGraph } from '../../src/graph/formats/read-graph';
 import type { Graph } from '../../src/graph/graph';
-import { readGraph, writeGraph } from '../../src/graph/read-graph';
 import { makeTempDir, removeTempDir, runCommand } from '../support/command';
 import { describeWithSharedData, sharedData, toolkitSampleGraph } from '../support/graphs';
 

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'no
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { encode } from '../../src/graph/read-graph';
+import { encode } from '../../src/graph/formats/read-graph';
 import { type CommandResult, makeTempDir, removeTempDir, runCommand } from '../support/command';
 import { toolkitSampleGraph } from '../support/graphs';
 import { packageGraph, ToolkitRun } from '../support/toolkit-run';

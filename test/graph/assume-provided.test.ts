@@ -1,6 +1,6 @@
-import { assumeProvided, unresolvedNodes } from '../../src/graph/assume-provided';
 import { unsolvedImplicitNodes } from '../../src/graph/goals';
 import { type Graph, GraphBuilder } from '../../src/graph/graph';
+import { assumeProvided, unresolvedNodes } from '../../src/graph/grapher/assume-provided';
 import { NODE_STATE_NAMES, NodeState, NodeType } from '../../src/graph/node';
 
 /** A package that needs these names, which nobody provides. */

@@ -1,7 +1,7 @@
 import { checkPackages } from '../../src/graph/check-packages';
+import { readGraph } from '../../src/graph/formats/read-graph';
 import { GraphBuilder, type NodeRecord } from '../../src/graph/graph';
 import { NodeState, NodeType } from '../../src/graph/node';
-import { readGraph } from '../../src/graph/read-graph';
 import { describeWithSharedData, edgesOf, sharedData, toolkitSampleGraph } from '../support/graphs';
 
 const { LocalRun, LocalBuild, RemoteRun, Test } = NodeType;

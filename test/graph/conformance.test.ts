@@ -3,7 +3,13 @@ import { type Graph, GraphBuilder } from '../../src/graph/graph';
 import { NodeState, NodeType } from '../../src/graph/node';
 import { nodeText } from '../../src/graph/node-text';
 import { PackageLookup, specNameOf } from '../../src/graph/package-lookup';
-import { compareVersions, intervalOf, parseVersion, showInterval, type VersionedName } from '../../src/graph/versions';
+import {
+  compareVersions,
+  intervalOf,
+  parseVersion,
+  showInterval,
+  type VersionedName,
+} from '../../src/graph/versions/versions';
 import { SAMPLE, toolkitSampleGraph } from '../support/graphs';
 
 /*

@@ -1,8 +1,8 @@
-import { contentOrder } from '../../src/graph/content-order';
+import { contentOrder } from '../../src/graph/cycles/content-order';
 import { type Graph, GraphBuilder, type NodeRecord } from '../../src/graph/graph';
-import { graphFromRecords } from '../../src/graph/grapher';
+import { graphFromRecords } from '../../src/graph/grapher/grapher';
+import { readPackageRecords } from '../../src/graph/grapher/read-records';
 import { NodeState, NodeType } from '../../src/graph/node';
-import { readPackageRecords } from '../../src/graph/read-records';
 import { describeWithSharedData, graphOf, sharedData } from '../support/graphs';
 
 const orderOf = (...records: Omit<NodeRecord, 'state'>[]) => {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { cycleIn, findKnots, isAcyclic, shortestPath, toolkitCycleText } from '../../src/graph/cycles';
+import { cycleIn, findKnots, isAcyclic, shortestPath, toolkitCycleText } from '../../src/graph/cycles/cycles';
 import { type Graph, GraphBuilder } from '../../src/graph/graph';
 import { type NodeId, NodeState, NodeType } from '../../src/graph/node';
 import { packagesOf } from '../scheduler/package-graph';

@@ -1,3 +1,6 @@
+import { readGraph } from '../../src/graph/formats/read-graph';
+import { readToolkitDot } from '../../src/graph/formats/toolkit-dot-reader';
+import { writeToolkitDot } from '../../src/graph/formats/toolkit-dot-writer';
 import {
   ALL_GOAL,
   findGoal,
@@ -11,9 +14,6 @@ import {
 import { type Graph, GraphBuilder } from '../../src/graph/graph';
 import { type NodeId, NodeState, NodeType } from '../../src/graph/node';
 import { PackageLookup } from '../../src/graph/package-lookup';
-import { readGraph } from '../../src/graph/read-graph';
-import { readToolkitDot } from '../../src/graph/toolkit-dot-reader';
-import { writeToolkitDot } from '../../src/graph/toolkit-dot-writer';
 import {
   describeWithSharedData,
   edgesOf,

@@ -1,11 +1,11 @@
+import { resolveCycles } from '../../src/graph/cycles/resolve-cycles';
+import { readGraph } from '../../src/graph/formats/read-graph';
 import type { Graph } from '../../src/graph/graph';
-import { graphFromRecords } from '../../src/graph/grapher';
-import { grapherNoticeText } from '../../src/graph/grapher-notice';
+import { graphFromRecords } from '../../src/graph/grapher/grapher';
+import { grapherNoticeText } from '../../src/graph/grapher/grapher-notice';
+import type { PackageRecord, PackageVersion } from '../../src/graph/grapher/package-record';
+import { readPackageRecords } from '../../src/graph/grapher/read-records';
 import { type NodeId, NodeState, NodeType } from '../../src/graph/node';
-import type { PackageRecord, PackageVersion } from '../../src/graph/package-record';
-import { readGraph } from '../../src/graph/read-graph';
-import { readPackageRecords } from '../../src/graph/read-records';
-import { resolveCycles } from '../../src/graph/resolve-cycles';
 import { UserError } from '../../src/util/user-error';
 import { describeWithSharedData, sharedData } from '../support/graphs';
 

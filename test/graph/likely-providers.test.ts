@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { readGraph } from '../../src/graph/formats/read-graph';
 import { GraphBuilder } from '../../src/graph/graph';
 import { likelyProviders } from '../../src/graph/likely-providers';
 import { NodeState, NodeType } from '../../src/graph/node';
-import { readGraph } from '../../src/graph/read-graph';
 import { describeWithSharedData, sharedData } from '../support/graphs';
 
 function askedOf(wanted: string, packages: readonly string[]): string[] {

@@ -1,7 +1,7 @@
+import { readGraph } from '../../src/graph/formats/read-graph';
 import { type Graph, GraphBuilder, type NodeRecord } from '../../src/graph/graph';
 import { type NodeId, NodeState, NodeType } from '../../src/graph/node';
 import { PackageLookup, specNameOf } from '../../src/graph/package-lookup';
-import { readGraph } from '../../src/graph/read-graph';
 import { UserError } from '../../src/util/user-error';
 import { describeWithSharedData, SAMPLE, sharedData, toolkitSampleGraph } from '../support/graphs';
 

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { readPackageRecords } from '../../src/graph/read-records';
+import { readPackageRecords } from '../../src/graph/grapher/read-records';
 import { UserError } from '../../src/util/user-error';
 import { makeTempDir, removeTempDir } from '../support/command';
 

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { findKnots } from '../../src/graph/cycles';
+import { findKnots } from '../../src/graph/cycles/cycles';
+import { type CycleFix, resolveCycles, UnresolvableCyclesError } from '../../src/graph/cycles/resolve-cycles';
+import { readGraph } from '../../src/graph/formats/read-graph';
 import { type Graph, GraphBuilder } from '../../src/graph/graph';
-import { graphFromRecords } from '../../src/graph/grapher';
+import { graphFromRecords } from '../../src/graph/grapher/grapher';
+import { readPackageRecords } from '../../src/graph/grapher/read-records';
 import { NODE_TYPE_NAMES, type NodeId, NodeState, NodeType } from '../../src/graph/node';
-import { readGraph } from '../../src/graph/read-graph';
-import { readPackageRecords } from '../../src/graph/read-records';
-import { type CycleFix, resolveCycles, UnresolvableCyclesError } from '../../src/graph/resolve-cycles';
 import { packagesOf } from '../scheduler/package-graph';
 import { describeWithSharedData, edgesOf, graphOf, sharedData } from '../support/graphs';
 

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { compareRpmVersions, compareSegments, parseRpmVersion } from '../../src/graph/rpm-versions';
+import { compareRpmVersions, compareSegments, parseRpmVersion } from '../../src/graph/versions/rpm-versions';
 import { withTempDir } from '../support/command';
 import { HAS_RPM } from '../support/rpm-vercmp';
 

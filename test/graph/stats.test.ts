@@ -1,6 +1,6 @@
+import { readGraph } from '../../src/graph/formats/read-graph';
 import { type Graph, GraphBuilder } from '../../src/graph/graph';
 import { type NodeId, NodeState, NodeType } from '../../src/graph/node';
-import { readGraph } from '../../src/graph/read-graph';
 import { graphStats } from '../../src/graph/stats';
 import { Plan } from '../../src/scheduler/plan';
 import { describeWithSharedData, graphOf, sharedData } from '../support/graphs';

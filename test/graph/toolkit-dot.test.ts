@@ -3,6 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { readGraph } from '../../src/graph/formats/read-graph';
+import { readToolkitDot } from '../../src/graph/formats/toolkit-dot-reader';
+import { writeToolkitDot } from '../../src/graph/formats/toolkit-dot-writer';
 import { type Graph, GraphBuilder, type NodeRecord } from '../../src/graph/graph';
 import {
   NODE_STATE_NAMES,
@@ -14,9 +17,6 @@ import {
   PATH_FIELDS,
   type PackageField,
 } from '../../src/graph/node';
-import { readGraph } from '../../src/graph/read-graph';
-import { readToolkitDot } from '../../src/graph/toolkit-dot-reader';
-import { writeToolkitDot } from '../../src/graph/toolkit-dot-writer';
 import { UserError } from '../../src/util/user-error';
 import { describeWithSharedData, SAMPLE, sharedData, toolkitSampleGraph } from '../support/graphs';
 

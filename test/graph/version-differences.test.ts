@@ -1,7 +1,7 @@
+import { readGraph } from '../../src/graph/formats/read-graph';
 import { GraphBuilder, type NodeRecord } from '../../src/graph/graph';
 import { NodeState, NodeType } from '../../src/graph/node';
-import { readGraph } from '../../src/graph/read-graph';
-import { describeVersionDifferences, versionDifferences } from '../../src/graph/version-differences';
+import { describeVersionDifferences, versionDifferences } from '../../src/graph/versions/version-differences';
 import { describeWithSharedData, sharedData, toolkitSampleGraph } from '../support/graphs';
 
 const { LocalRun, RemoteRun } = NodeType;

@@ -6,7 +6,7 @@ import {
   parseVersion,
   type VersionedName,
   type VersionInterval,
-} from '../../src/graph/versions';
+} from '../../src/graph/versions/versions';
 
 const compare = (a: string, b: string): number => Math.sign(compareVersions(parseVersion(a), parseVersion(b)));
 /** `'>= 1'`, `'>= 1, < 2'`, `'1'`: a name's versions, in fewer words. */

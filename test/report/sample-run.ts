@@ -1,6 +1,6 @@
 import { RunView } from '../../src/report/run-view';
-import type { JobKind } from '../../src/scheduler/job-kind';
 import type { BuildEvent, JobBlocked, JobFacts } from '../../src/scheduler/events';
+import type { JobKind } from '../../src/scheduler/job-kind';
 
 /** When the sample run starts. */
 export const T0 = Date.UTC(2026, 0, 2, 3, 4, 5);

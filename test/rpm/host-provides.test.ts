@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import type { VersionedName } from '../../src/graph/versions';
+import type { VersionedName } from '../../src/graph/versions/versions';
 import { hostProvides } from '../../src/rpm/host-provides';
 import type { RunTool } from '../../src/rpm/run-tool';
 import { toolsOfThisMachine } from '../support/rpm';

@@ -1,4 +1,4 @@
-import { versionText } from '../../src/graph/package-record';
+import { versionText } from '../../src/graph/grapher/package-record';
 import { type HeaderDependency, provided, required } from '../../src/rpm/spec-dependencies';
 
 /** `zlib >= 1.2`, or a rich dependency as a whole. */

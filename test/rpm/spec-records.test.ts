@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type PackageRecord, versionText } from '../../src/graph/package-record';
+import { type PackageRecord, versionText } from '../../src/graph/grapher/package-record';
 import { specNoticeText } from '../../src/rpm/spec-notice';
 import { recordsFromSpecs, type SpecRecordsOptions } from '../../src/rpm/spec-records';
 import { makeTempDir, removeTempDir } from '../support/command';

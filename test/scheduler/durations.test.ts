@@ -1,9 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { JobKind } from '../../src/scheduler/job-kind';
 import { costFrom, DurationHistory, type Durations, SimulatedDurations } from '../../src/scheduler/durations';
 import type { BuildEvent } from '../../src/scheduler/events';
+import type { JobKind } from '../../src/scheduler/job-kind';
 import { UserError } from '../../src/util/user-error';
 
 let folder: string;

@@ -321,7 +321,7 @@ describe('a run for everything, because a name below what was asked for is not k
     expect(run.agent.running).toEqual(['more.src.rpm']);
     const outcome = await finishAll(run);
     expect(outcome.status).toBe('succeeded');
-    expect(run.labels('job-dropped')).toEqual(['third']);
+    expect(run.labels('job-dropped')).toEqual(['other', 'more', 'third']);
     const left = remainingGraph(outcome.graph, outcome.nodes);
     const names = [...Array(left.size).keys()].map((node) => left.friendlyName(node));
     expect(names.filter((name) => /other|more|third/.test(name))).toEqual([]);
@@ -343,6 +343,16 @@ describe('a run for everything, because a name below what was asked for is not k
     expect((await run.outcome).status).toBe('succeeded');
     expect(run.labels('job-blocked')).toEqual([]);
   });
+});
+
+test('a run that had to fall back on the cache is cut down too when the last name is known', async () => {
+  const { graph, at } = packagesOf(
+    'app -> implicit:cap(a) wanted:cap(b); p -> implicit:cap(a); more -> lost:nobody; goal:ALL -> app p more; goal:asked -> app',
+  );
+  const options = { goal: at('goal:ALL'), dynamic: { requested: at('goal:asked') } };
+  const run = await start(graph, { '/rpms/p.rpm': ['cap(b)'] }, options);
+  expect((await finishAll(run)).status).toBe('succeeded');
+  expect(run.events.map(({ type }) => type)).toContain('cached-implicit-enabled');
 });
 
 describe('whatever the graph and the answers', () => {

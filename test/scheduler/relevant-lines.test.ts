@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readLogWindow } from '../../src/scheduler/log-window';
-import { readRelevantLines, relevantLines } from '../../src/scheduler/relevant-lines';
+import { readLogWindow } from '../../src/scheduler/output/log-window';
+import { readRelevantLines, relevantLines } from '../../src/scheduler/output/relevant-lines';
 import { withTempDir } from '../support/command';
 
 const LOGS = join(__dirname, 'logs');

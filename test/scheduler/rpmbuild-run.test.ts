@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { graphFromSpecFolder } from '../../src/rpm/package-graph';
 import { ProvidesQuery } from '../../src/rpm/provides';
 import { RetryingAgent } from '../../src/scheduler/agents/retrying';
-import { RpmbuildAgent } from '../../src/scheduler/agents/rpmbuild';
+import { RpmbuildAgent } from '../../src/scheduler/agents/rpmbuild/rpmbuild';
 import type { BuildEvent } from '../../src/scheduler/events';
 import { RunnerPool } from '../../src/scheduler/runner/runner-pool';
 import { runToolWith } from '../../src/scheduler/runner/runner-tool';

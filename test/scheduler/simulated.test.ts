@@ -1,8 +1,8 @@
 import type { BuildContext, BuildRequest } from '../../src/scheduler/agent';
-import type { JobKind } from '../../src/scheduler/job-kind';
 import { RetryingAgent } from '../../src/scheduler/agents/retrying';
 import { SimulatedAgent, type SimulatedAgentOptions } from '../../src/scheduler/agents/simulated';
 import type { BuildEvent } from '../../src/scheduler/events';
+import type { JobKind } from '../../src/scheduler/job-kind';
 import { Scheduler } from '../../src/scheduler/scheduler';
 import { VirtualClock } from '../../src/util/clock';
 import { graphOf } from '../support/graphs';

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { readGraph, writeGraph } from '../../src/graph/formats/read-graph';
 import { type Graph, GraphBuilder } from '../../src/graph/graph';
 import { NodeState, NodeType } from '../../src/graph/node';
-import { readGraph, writeGraph } from '../../src/graph/read-graph';
 import { type CommandOptions, type CommandResult, type RunningCommand, runCommand, startCommand } from './command';
 
 /** Flags to change: a text sets one, true gives one without a value, undefined leaves a required one out. */

@@ -1,9 +1,9 @@
 import { dirname, relative } from 'node:path';
 import type { FlagValues } from '../../config/flags';
+import { encode, type GraphFormat, readGraph, writeGraph } from '../../graph/formats/read-graph';
 import { subgraph } from '../../graph/goals';
 import type { Graph } from '../../graph/graph';
 import type { NodeId } from '../../graph/node';
-import { encode, type GraphFormat, readGraph, writeGraph } from '../../graph/read-graph';
 import { UserError } from '../../util/user-error';
 import type { Command, CommandIo } from '../command';
 import { findNodes, NAMES_NOTE } from './find-nodes';

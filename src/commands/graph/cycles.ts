@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import type { FlagValues } from '../../config/flags';
-import { cycleIn, findKnots } from '../../graph/cycles';
+import { cycleIn, findKnots } from '../../graph/cycles/cycles';
+import type { KnotReport } from '../../graph/cycles/knot-report';
+import { type CycleFix, resolveCycles, UnresolvableCyclesError } from '../../graph/cycles/resolve-cycles';
+import { readGraph } from '../../graph/formats/read-graph';
 import type { Graph } from '../../graph/graph';
-import type { KnotReport } from '../../graph/knot-report';
 import { NODE_TYPE_NAMES, type NodeId, NodeType } from '../../graph/node';
-import { readGraph } from '../../graph/read-graph';
-import { type CycleFix, resolveCycles, UnresolvableCyclesError } from '../../graph/resolve-cycles';
 import { jobLabel } from '../../graph/stats';
 import { JobTable } from '../../scheduler/job-table';
 import { Plan } from '../../scheduler/plan';

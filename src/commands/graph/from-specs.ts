@@ -1,12 +1,12 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { FlagValues } from '../../config/flags';
+import { encode, formatOf, type GraphFormat, writeGraph } from '../../graph/formats/read-graph';
 import type { Graph } from '../../graph/graph';
+import { type PackageRecord, versionText } from '../../graph/grapher/package-record';
+import { readPackageRecords } from '../../graph/grapher/read-records';
 import type { NodeId } from '../../graph/node';
-import { type PackageRecord, versionText } from '../../graph/package-record';
 import { wishOf } from '../../graph/provided-names';
-import { encode, formatOf, type GraphFormat, writeGraph } from '../../graph/read-graph';
-import { readPackageRecords } from '../../graph/read-records';
 import {
   type PackageGraph,
   type PackageGraphNotice,

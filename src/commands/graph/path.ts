@@ -1,5 +1,5 @@
 import type { FlagValues } from '../../config/flags';
-import { readGraph } from '../../graph/read-graph';
+import { readGraph } from '../../graph/formats/read-graph';
 import type { Command, CommandIo } from '../command';
 import { chainText, shortestChain } from './chain';
 import { findNodes, NAMES_NOTE } from './find-nodes';

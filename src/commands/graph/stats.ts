@@ -1,6 +1,6 @@
 import type { FlagValues } from '../../config/flags';
+import { readGraph } from '../../graph/formats/read-graph';
 import type { Graph } from '../../graph/graph';
-import { readGraph } from '../../graph/read-graph';
 import { type DegreePeak, type GraphStats, graphStats } from '../../graph/stats';
 import type { Command, CommandIo } from '../command';
 import { abridged, argument, JSON_FLAG, nameOf, number, printable, table, toJson } from './show';

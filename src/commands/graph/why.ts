@@ -1,7 +1,7 @@
 import type { FlagValues } from '../../config/flags';
+import { readGraph } from '../../graph/formats/read-graph';
 import type { Graph } from '../../graph/graph';
 import { type NodeId, NodeType } from '../../graph/node';
-import { readGraph } from '../../graph/read-graph';
 import { jobLabel } from '../../graph/stats';
 import { JobTable } from '../../scheduler/job-table';
 import { UserError } from '../../util/user-error';

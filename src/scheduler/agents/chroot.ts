@@ -4,7 +4,7 @@ import { describeSystemError } from '../../util/user-error';
 import type { BuildAgent, BuildContext, BuildRequest, BuildResult } from '../agent';
 import { type Failure, TimeIsUp } from '../failure';
 import { InstallList } from '../job-dependencies';
-import { type RelevantLines, readRelevantLines, relevantLines } from '../relevant-lines';
+import { type RelevantLines, readRelevantLines, relevantLines } from '../output/relevant-lines';
 import { failureOf, lastLines, runProgram } from '../runner/run-program';
 import type { RunnerPool } from '../runner/runner-pool';
 import { keepLog, logPathOf } from './attempt-logs';
