@@ -235,19 +235,25 @@ export class Scheduler {
     };
     if (!before && !ask) return settleNow();
     this.settling++;
-    const answered = async () => {
-      await before;
-      const provides = ask && (await this.unlessCancelled(ask.ask(files, this.abort.signal)));
-      if (provides) ask.learn(files, provides);
+    const learnThenSettle = async () => {
+      const provides = await this.answerOf(files, ask, before);
+      if (provides) ask?.learn(files, provides);
+      this.settling--;
+      settleNow();
+      this.advance();
     };
-    answered()
-      .catch((error) => this.notice('warning', `cannot learn what built RPMs provide: ${messageOf(error)}`))
-      .then(() => {
-        this.settling--;
-        settleNow();
-        this.advance();
-      })
-      .catch((bug) => this.crash(bug));
+    learnThenSettle().catch((bug) => this.crash(bug));
+  }
+
+  /** Who cannot answer does not end the run: the names stay open. */
+  private async answerOf(files: readonly string[], ask: DynamicDependencies | undefined, before?: Promise<void>) {
+    try {
+      await before;
+      return ask && (await this.unlessCancelled(ask.ask(files, this.abort.signal)));
+    } catch (error) {
+      this.notice('warning', `cannot learn what was built: ${messageOf(error)}`);
+      return undefined;
+    }
   }
 
   /** Undefined where the run is cancelled first: who was asked may never answer, and that must not keep the run from ending. */
