@@ -6,26 +6,30 @@ import { type NodeId, NodeType } from './node';
 const MOST = 3;
 
 /**
- * Packages of the graph from which a name that nobody provides could come, the likeliest first: other versions of it, and packages
- * that are called as those which provide such names usually are.
+ * Tells from which packages of the graph a name that nobody provides could come, the likeliest first: other versions of it, and packages
+ * that are called as those which provide such names usually are. The graph is gone through once, however many names are asked about.
  */
-export function likelyProviders(graph: Graph, node: NodeId): string[] {
-  const name = graph.field(node, 'name');
-  const guesses = new Map(usualNames(name).map((guess, rank) => [guess.toLowerCase(), rank + 1]));
-  const found = new Map<string, number>();
-  for (let other = 0; other < graph.size; other++) {
-    if (graph.types[other] !== NodeType.LocalRun) continue;
-    const otherName = graph.field(other, 'name');
-    const rank = otherName === name ? 0 : guesses.get(otherName.toLowerCase());
-    if (rank === undefined) continue;
-    const srpm = basename(graph.srpmPath(other));
-    const text = [otherName, graph.field(other, 'version'), srpm && `(${srpm})`].filter(Boolean).join(' ');
-    found.set(text, Math.min(rank, found.get(text) ?? rank));
+export function likelyProviders(graph: Graph): (node: NodeId) => string[] {
+  const packages = new Map<string, NodeId[]>();
+  for (let node = 0; node < graph.size; node++) {
+    if (graph.types[node] !== NodeType.LocalRun) continue;
+    const name = graph.field(node, 'name').toLowerCase();
+    const nodes = packages.get(name);
+    if (nodes) nodes.push(node);
+    else packages.set(name, [node]);
   }
-  return [...found]
-    .sort(([a, rankA], [b, rankB]) => rankA - rankB || (a < b ? -1 : 1))
-    .slice(0, MOST)
-    .map(([text]) => text);
+  return (wanted) => {
+    const name = graph.field(wanted, 'name');
+    const texts = [name, ...usualNames(name)].flatMap((guess) =>
+      (packages.get(guess.toLowerCase()) ?? []).map((node) => packageText(graph, node)).sort(),
+    );
+    return [...new Set(texts)].slice(0, MOST);
+  };
+}
+
+function packageText(graph: Graph, node: NodeId): string {
+  const srpm = basename(graph.srpmPath(node));
+  return [graph.field(node, 'name'), graph.field(node, 'version'), srpm && `(${srpm})`].filter(Boolean).join(' ');
 }
 
 /** What a package that provides such a name is usually called. */

@@ -394,6 +394,7 @@ export class Scheduler {
       if (this.failedJobs.has(job) || this.plan.causeOf(node)) continue;
       this.emit({ ...this.blockedFacts(job), cause: { kind: 'stopped' } });
     }
+    const providersOf = this.plan.unresolved.length > 0 ? likelyProviders(graph) : () => [];
     const unresolved = this.plan.unresolved.map((node) => ({
       label: graph.friendlyName(node),
       // One SRPM may have several nodes that need it.
@@ -404,7 +405,7 @@ export class Scheduler {
             .map((other) => graph.label(other)),
         ),
       ],
-      couldComeFrom: likelyProviders(graph, node),
+      couldComeFrom: providersOf(node),
     }));
     const goalReached = this.goal === undefined ? complete : this.plan.isDone(this.goal);
     const failed =
