@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolveCycles } from '../graph/cycles/resolve-cycles';
 import type { Graph } from '../graph/graph';
-import { type NodeId, NodeType } from '../graph/node';
-import { type ProvidedName, satisfiedBy, tieToProviders, wantedNames } from '../graph/provided-names';
+import { NodeType } from '../graph/node';
+import { firstProviders, tieToProviders, wantedNames } from '../graph/provided-names';
 import { remainingGraph } from '../graph/remaining-graph';
 import { ProvidesQuery } from '../rpm/provides';
 import type { RunTool } from '../rpm/run-tool';
@@ -26,15 +26,10 @@ export async function withKnownNames(
   const rpms = rpmsOnDisk(graph);
   const query = new ProvidesQuery({ runTool, parallel: availableParallelism(), onProblem });
   const provides = await query.ask(rpms, (name) => wanted.has(name));
-  const names = new Map<NodeId, ProvidedName>();
-  for (const rpm of rpms) {
-    for (const found of satisfiedBy(graph, wanted, rpm, provides.get(rpm) ?? [])) {
-      if (!names.has(found.node)) names.set(found.node, found);
-    }
-  }
-  if (names.size === 0) return graph;
+  const names = firstProviders(graph, wanted, rpms, provides);
+  if (names.length === 0) return graph;
   try {
-    const tied = tieToProviders(graph, [...names.values()]);
+    const tied = tieToProviders(graph, names);
     const gone = new Set(tied.gone);
     const nodes = Array.from({ length: tied.graph.size }, (_, node) => node).filter((node) => !gone.has(node));
     return resolveCycles(remainingGraph(tied.graph, nodes), { isOnDisk: existsSync }).graph;

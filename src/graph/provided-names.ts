@@ -1,7 +1,8 @@
 import { basename } from 'node:path';
 import type { Graph, NodeRecord } from './graph';
 import { type NodeId, NodeState, NodeType } from './node';
-import { intervalOf, overlaps, type VersionedName, type VersionOrder } from './versions/versions';
+import { versionedNameOf } from './node-text';
+import { intervalOf, overlaps, type VersionOrder } from './versions/versions';
 
 /** A name that an RPM provides: a capability, or the path of one of its files. */
 export interface Provide {
@@ -52,7 +53,7 @@ export function wantedNames(graph: Graph, isOpen: (node: NodeId) => boolean): Ma
 }
 
 /** Which of the wanted nodes an RPM provides, each by the first name that fits. */
-export function satisfiedBy(
+function satisfiedBy(
   graph: Graph,
   wanted: ReadonlyMap<string, readonly NodeId[]>,
   rpm: string,
@@ -68,15 +69,21 @@ export function satisfiedBy(
   return [...found.values()];
 }
 
-/** The version wish of a node. */
-export function wishOf(graph: Graph, node: NodeId): VersionedName {
-  return {
-    name: graph.field(node, 'name'),
-    version: graph.field(node, 'version'),
-    condition: graph.field(node, 'condition'),
-    sVersion: graph.field(node, 'sVersion'),
-    sCondition: graph.field(node, 'sCondition'),
-  };
+/** Which of the wanted nodes the RPMs provide. Where several provide a name, the first of them is taken. */
+export function firstProviders(
+  graph: Graph,
+  wanted: ReadonlyMap<string, readonly NodeId[]>,
+  rpms: readonly string[],
+  provides: ReadonlyMap<string, readonly Provide[]>,
+  versionOrder?: VersionOrder,
+): ProvidedName[] {
+  const names = new Map<NodeId, ProvidedName>();
+  for (const rpm of rpms) {
+    for (const found of satisfiedBy(graph, wanted, rpm, provides.get(rpm) ?? [], versionOrder)) {
+      if (!names.has(found.node)) names.set(found.node, found);
+    }
+  }
+  return [...names.values()];
 }
 
 /**
@@ -120,7 +127,7 @@ function fits(graph: Graph, node: NodeId, { name, version, condition }: Provide,
   try {
     return overlaps(
       intervalOf({ name, version, condition, sVersion: '', sCondition: '' }, order),
-      intervalOf(wishOf(graph, node), order),
+      intervalOf(versionedNameOf(graph, node), order),
     );
   } catch {
     // A version of no sense satisfies nobody.

@@ -6,7 +6,7 @@ import { graphFromRecords } from '../graph/grapher/grapher';
 import { type GrapherNotice, grapherNoticeText } from '../graph/grapher/grapher-notice';
 import type { PackageRecord } from '../graph/grapher/package-record';
 import type { NodeId } from '../graph/node';
-import { wishOf } from '../graph/provided-names';
+import { versionedNameOf } from '../graph/node-text';
 import type { VersionedName } from '../graph/versions/versions';
 import { globs } from '../util/globs';
 import { hostProvides } from './host-provides';
@@ -92,7 +92,7 @@ async function provisions(
   runTool: RunTool,
 ): Promise<(wish: VersionedName) => Provision | undefined> {
   const isAssumed = globs(options.assumeProvided ?? []);
-  const wishes = options.hostProvides ? unresolvedNodes(graph).map((node) => wishOf(graph, node)) : [];
+  const wishes = options.hostProvides ? unresolvedNodes(graph).map((node) => versionedNameOf(graph, node)) : [];
   const isOnHost = wishes.length > 0 ? await hostProvides(wishes, runTool) : () => false;
   return (wish) => {
     if (isAssumed(wish.name)) return 'settled';

@@ -3,9 +3,9 @@ import { unsolvedImplicitNodes } from '../graph/goals';
 import type { Graph } from '../graph/graph';
 import type { NodeId } from '../graph/node';
 import {
+  firstProviders,
   type Provide,
   type ProvidedName,
-  satisfiedBy,
   type TiedGraph,
   tieToProviders,
   wantedNames,
@@ -84,19 +84,11 @@ export class DynamicDependencies {
 
   /** Applies what was learnt. RPMs come in the order of their jobs: where two provide a name, the first is taken. */
   learn(rpms: readonly string[], provides: ReadonlyMap<string, readonly Provide[]>): void {
-    const names = new Map<NodeId, ProvidedName>();
-    for (const rpm of rpms) {
-      for (const found of satisfiedBy(
-        this.plan.graph,
-        this.wanted,
-        rpm,
-        provides.get(rpm) ?? [],
-        this.options.versionOrder,
-      )) {
-        if (!names.has(found.node) && this.plan.isOpen(found.node)) names.set(found.node, found);
-      }
-    }
-    if (names.size === 0 || !this.tie([...names.values()])) return;
+    const { plan, options } = this;
+    const names = firstProviders(plan.graph, this.wanted, rpms, provides, options.versionOrder).filter(({ node }) =>
+      plan.isOpen(node),
+    );
+    if (names.length === 0 || !this.tie(names)) return;
     this.refresh();
     this.prune();
   }

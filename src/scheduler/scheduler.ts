@@ -183,9 +183,7 @@ export class Scheduler {
     try {
       await agent.stop?.();
     } catch (error) {
-      process.emitWarning(
-        `the agent ${agent.name} could not stop: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      process.emitWarning(`the agent ${agent.name} could not stop: ${messageOf(error)}`);
     }
   }
 
@@ -312,7 +310,7 @@ export class Scheduler {
     const build = async () => agent.build(request, context);
     build()
       .catch((error): BuildResult => {
-        const message = `Internal error: the agent ${agent.name} threw: ${error instanceof Error ? error.message : String(error)}`;
+        const message = `Internal error: the agent ${agent.name} threw: ${messageOf(error)}`;
         return { ok: false, failure: { reason: 'agent-error', message } };
       })
       .then((result) => this.finished(job, worker, result))
@@ -571,7 +569,7 @@ export class Scheduler {
       try {
         listener(event);
       } catch (error) {
-        process.emitWarning(`a build listener threw: ${error instanceof Error ? error.message : String(error)}`);
+        process.emitWarning(`a build listener threw: ${messageOf(error)}`);
       }
     }
   }

@@ -5,12 +5,11 @@ import { subgraph } from '../../src/graph/goals';
 import type { Graph } from '../../src/graph/graph';
 import { type NodeId, NodeState, NodeType } from '../../src/graph/node';
 import { makeTempDir, removeTempDir } from '../support/command';
+import { HAS_RPMBUILD } from '../support/rpm';
 import { MAKES_RPM, StandInRpm } from '../support/stand-in-rpm';
 import { packageGraph, type SamplePackage, shellWorker, stateRows, ToolkitRun } from '../support/toolkit-run';
 
 jest.setTimeout(20_000);
-
-const HAS_RPMBUILD = spawnSync('rpmbuild', ['--version']).status === 0;
 
 let dir: string;
 

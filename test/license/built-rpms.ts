@@ -1,9 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { HAS_RPMBUILD } from '../support/rpm';
 
-/** Whether this machine has rpmbuild; without it, tests that need it are skipped. */
-export const HAS_RPMBUILD = spawnSync('rpmbuild', ['--version']).status === 0;
 export const describeWithRpmbuild = HAS_RPMBUILD ? describe : describe.skip;
 
 export interface PackageToBuild {

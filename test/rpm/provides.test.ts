@@ -6,8 +6,8 @@ import type { RunTool } from '../../src/rpm/run-tool';
 import { RunnerPool } from '../../src/scheduler/runner/runner-pool';
 import { runToolWith } from '../../src/scheduler/runner/runner-tool';
 import { makeTempDir, removeTempDir } from '../support/command';
+import { HAS_RPMBUILD } from '../support/rpm';
 
-const HAS_RPMBUILD = spawnSync('rpmbuild', ['--version']).status === 0;
 const withRpm = HAS_RPMBUILD ? describe : describe.skip;
 
 let dir: string;

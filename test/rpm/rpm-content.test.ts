@@ -3,9 +3,9 @@ import { readdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } fr
 import { join } from 'node:path';
 import { readRpmContent } from '../../src/rpm/rpm-content';
 import { makeTempDir, removeTempDir } from '../support/command';
+import { HAS_RPMBUILD } from '../support/rpm';
 
-const hasRpmbuild = spawnSync('rpmbuild', ['--version']).status === 0;
-const withRpmbuild = hasRpmbuild ? describe : describe.skip;
+const withRpmbuild = HAS_RPMBUILD ? describe : describe.skip;
 
 let dir: string;
 beforeEach(() => {

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { GraphBuilder } from '../../src/graph/graph';
 import { NodeState, NodeType } from '../../src/graph/node';
 import { makeTempDir, removeTempDir } from '../support/command';
+import { HAS_RPMBUILD } from '../support/rpm';
 import { runUnderRule } from './content-run';
 
-const hasRpmbuild = spawnSync('rpmbuild', ['--version']).status === 0;
-const withRpmbuild = hasRpmbuild ? describe : describe.skip;
+const withRpmbuild = HAS_RPMBUILD ? describe : describe.skip;
 
 let dir: string;
 beforeEach(() => {

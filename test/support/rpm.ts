@@ -5,6 +5,9 @@ import { runToolWith } from '../../src/scheduler/runner/runner-tool';
 /** Whether this machine has rpmspec; `scripts/setup-test-machine` installs it. Without it, tests that need it are skipped. */
 export const HAS_RPMSPEC = spawnSync('rpmspec', ['--version']).status === 0;
 
+/** Whether this machine has rpmbuild; the same. */
+export const HAS_RPMBUILD = spawnSync('rpmbuild', ['--version']).status === 0;
+
 /** A `test` that needs rpmspec; where it is missing, the test is skipped, and its title says so. */
 export function testWithRpmspec(title: string, body: () => Promise<void>): void {
   if (HAS_RPMSPEC) test(title, body);

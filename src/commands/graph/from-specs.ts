@@ -6,7 +6,7 @@ import type { Graph } from '../../graph/graph';
 import { type PackageRecord, versionText } from '../../graph/grapher/package-record';
 import { readPackageRecords } from '../../graph/grapher/read-records';
 import type { NodeId } from '../../graph/node';
-import { wishOf } from '../../graph/provided-names';
+import { versionedNameOf } from '../../graph/node-text';
 import {
   type PackageGraph,
   type PackageGraphNotice,
@@ -163,7 +163,7 @@ function names(graph: Graph, nodes: readonly NodeId[]): string {
 }
 
 function wishText(graph: Graph, node: NodeId): string {
-  const { name, version, condition, sVersion, sCondition } = wishOf(graph, node);
+  const { name, version, condition, sVersion, sCondition } = versionedNameOf(graph, node);
   return versionText({
     Name: name,
     Version: version,

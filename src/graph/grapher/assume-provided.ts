@@ -1,6 +1,6 @@
 import type { Graph, NodeRecord } from '../graph';
 import { type NodeId, NodeState, NodeType } from '../node';
-import { wishOf } from '../provided-names';
+import { versionedNameOf } from '../node-text';
 import type { VersionedName } from '../versions/versions';
 
 /**
@@ -29,7 +29,7 @@ export function assumeProvided(
 ): { readonly graph: Graph; readonly assumed: readonly NodeId[] } {
   const replace = new Map<NodeId, NodeRecord>();
   for (const node of unresolvedNodes(graph)) {
-    const provision = provisionOf(wishOf(graph, node));
+    const provision = provisionOf(versionedNameOf(graph, node));
     if (!provision) continue;
     const implicit = provision === 'until-built' && graph.isImplicit(node);
     replace.set(node, { ...graph.record(node), state: NodeState.Cached, implicit });

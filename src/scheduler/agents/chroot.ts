@@ -14,8 +14,6 @@ import { remainingTime } from './retrying';
 import { freeWorkDir } from './work-dir';
 import { type WorkerProgramOptions, workerArguments } from './worker-arguments';
 
-export type { WorkerProgramOptions } from './worker-arguments';
-
 export interface ChrootAgentOptions {
   /** Starts the worker program. Whoever made the pool stops it. */
   readonly runners: RunnerPool;
